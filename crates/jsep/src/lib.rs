@@ -4,4 +4,24 @@
 //! responsible for candidates' connectivity, keys, packets or time.
 #![forbid(unsafe_code)]
 
+pub mod capability;
+pub mod codec_match;
+mod edit;
+mod error;
+pub mod fmtp;
 pub mod plan;
+mod registry;
+mod rng;
+mod rollback;
+pub mod sdp;
+mod session;
+mod state;
+mod transceiver;
+
+pub use capability::{Capabilities, CodecCapability, ExtensionCapability, KindCapabilities};
+pub use error::{SdpError, SessionError};
+pub use session::{Applied, Description, JsepEvent, OfferOptions, Session, SessionConfig};
+pub use state::{SdpType, Side, SignalingState};
+pub use transceiver::{
+    CodecPreference, Encoding, Priority, Receiver, Sender, Transceiver, TransceiverId, TransceiverInit,
+};
