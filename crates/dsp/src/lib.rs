@@ -1,1 +1,21 @@
-//! (see Cargo.toml)
+//! Signal processing on plain sample buffers: resampling and remixing of interleaved 16-bit PCM.
+//!
+//! Nothing here knows codecs, RTP or time; values keep their state and are told what to work on.
+#![forbid(unsafe_code)]
+
+mod convert;
+mod error;
+mod remix;
+mod resample;
+
+pub use convert::{AudioFormat, Converter};
+pub use error::Error;
+pub use remix::remix;
+pub use resample::Resampler;
+
+/// Most channels of one frame; more is taken for a mistake of the caller.
+pub const MAX_CHANNELS: u32 = 24;
+/// Lowest sample rate, Hz.
+pub const MIN_SAMPLE_RATE: u32 = 8_000;
+/// Highest sample rate, Hz.
+pub const MAX_SAMPLE_RATE: u32 = 192_000;

@@ -11,7 +11,10 @@ pub struct Decoder {
 
 impl std::fmt::Debug for Decoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Decoder").field("sample_rate", &self.sample_rate).field("channels", &self.channels).finish()
+        f.debug_struct("Decoder")
+            .field("sample_rate", &self.sample_rate)
+            .field("channels", &self.channels)
+            .finish()
     }
 }
 
@@ -23,7 +26,11 @@ impl Decoder {
     pub fn new(sample_rate: u32, channels: u32) -> Result<Self, Error> {
         check_rate(sample_rate)?;
         let inner = ::opus::Decoder::new(sample_rate, channel_layout(channels)?)?;
-        Ok(Self { inner, sample_rate, channels })
+        Ok(Self {
+            inner,
+            sample_rate,
+            channels,
+        })
     }
 
     /// Decodes `packet` into `out`, interleaved, and returns the samples written for each channel.
@@ -34,7 +41,9 @@ impl Decoder {
     pub fn decode(&mut self, packet: &[u8], out: &mut [i16]) -> Result<usize, Error> {
         let samples = self.samples_of(packet)?;
         let out = self.exactly(samples, out)?;
-        self.inner.decode(packet, out, false).map_err(|error| refine(error, packet))
+        self.inner
+            .decode(packet, out, false)
+            .map_err(|error| refine(error, packet))
     }
 
     /// Decodes the copy of the *previous* frame that `packet` carries (in-band FEC), `samples` for each
@@ -42,11 +51,18 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`decode`](Self::decode), and [`Error::Gap`].
-    pub fn decode_fec(&mut self, packet: &[u8], samples: usize, out: &mut [i16]) -> Result<usize, Error> {
+    pub fn decode_fec(
+        &mut self,
+        packet: &[u8],
+        samples: usize,
+        out: &mut [i16],
+    ) -> Result<usize, Error> {
         self.samples_of(packet)?;
         self.check_gap(samples)?;
         let out = self.exactly(samples, out)?;
-        self.inner.decode(packet, out, true).map_err(|error| refine(error, packet))
+        self.inner
+            .decode(packet, out, true)
+            .map_err(|error| refine(error, packet))
     }
 
     /// Extrapolates `samples` for each channel from what was heard before (packet-loss concealment), fading
@@ -93,14 +109,18 @@ impl Decoder {
     fn exactly<'a>(&self, samples: usize, out: &'a mut [i16]) -> Result<&'a mut [i16], Error> {
         let needed = samples * self.channels as usize;
         let got = out.len();
-        out.get_mut(..needed).ok_or(Error::OutputTooSmall { got, needed })
+        out.get_mut(..needed)
+            .ok_or(Error::OutputTooSmall { got, needed })
     }
 
     fn check_gap(&self, samples: usize) -> Result<(), Error> {
         let step = self.sample_rate as usize / 400;
         let most = MAX_PACKET_SAMPLES * self.sample_rate as usize / 48_000;
         if samples == 0 || samples > most || !samples.is_multiple_of(step) {
-            return Err(Error::Gap { samples, sample_rate: self.sample_rate });
+            return Err(Error::Gap {
+                samples,
+                sample_rate: self.sample_rate,
+            });
         }
         Ok(())
     }

@@ -75,7 +75,11 @@ impl EncoderConfig {
             bitrate: 32_000 * channels.clamp(1, 2),
             dtx: false,
             fec: true,
-            profile: if channels == 2 { Profile::Music } else { Profile::Voice },
+            profile: if channels == 2 {
+                Profile::Music
+            } else {
+                Profile::Voice
+            },
             complexity: 9,
         }
     }
@@ -102,7 +106,10 @@ pub struct Encoder {
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoder").field("config", &self.config).field("loss_percent", &self.loss_percent).finish()
+        f.debug_struct("Encoder")
+            .field("config", &self.config)
+            .field("loss_percent", &self.loss_percent)
+            .finish()
     }
 }
 
@@ -125,7 +132,12 @@ impl Encoder {
         inner.set_complexity(i32::from(config.complexity.min(10)))?;
         inner.set_dtx(config.dtx)?;
         inner.set_inband_fec(config.fec)?;
-        Ok(Self { inner, config, loss_percent: 0, in_dtx: false })
+        Ok(Self {
+            inner,
+            config,
+            loss_percent: 0,
+            in_dtx: false,
+        })
     }
 
     /// Encodes exactly one frame of interleaved `pcm` into `out`, which should hold
@@ -139,7 +151,10 @@ impl Encoder {
     pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<Encoded, Error> {
         let expected = self.frame_len();
         if pcm.len() != expected {
-            return Err(Error::FrameSize { got: pcm.len(), expected });
+            return Err(Error::FrameSize {
+                got: pcm.len(),
+                expected,
+            });
         }
         if out.is_empty() {
             return Err(Error::OutputTooSmall { got: 0, needed: 1 });
@@ -153,7 +168,11 @@ impl Encoder {
         } else {
             self.in_dtx = self.config.dtx && self.inner.get_in_dtx()?;
         }
-        Ok(Encoded { len, duration: self.config.frame.rtp_ticks(), voice_activity: !self.in_dtx })
+        Ok(Encoded {
+            len,
+            duration: self.config.frame.rtp_ticks(),
+            voice_activity: !self.in_dtx,
+        })
     }
 
     /// Changes the target, bit/s, from the next frame on.
@@ -249,7 +268,11 @@ impl Encoder {
 }
 
 fn check_bitrate(bitrate: u32) -> Result<(), Error> {
-    if (6_000..=510_000).contains(&bitrate) { Ok(()) } else { Err(Error::Bitrate { bitrate }) }
+    if (6_000..=510_000).contains(&bitrate) {
+        Ok(())
+    } else {
+        Err(Error::Bitrate { bitrate })
+    }
 }
 
 fn bits(bitrate: u32) -> ::opus::Bitrate {

@@ -39,7 +39,9 @@ pub enum Error {
         needed: usize,
     },
     /// Concealment is made in steps of 2.5 ms up to 120 ms.
-    #[error("samples {samples} at {sample_rate} Hz is not a multiple of 2.5 ms between 2.5 and 120 ms")]
+    #[error(
+        "samples {samples} at {sample_rate} Hz is not a multiple of 2.5 ms between 2.5 and 120 ms"
+    )]
     Gap {
         /// Samples in each channel asked for.
         samples: usize,
@@ -64,6 +66,9 @@ pub enum Error {
 
 impl From<::opus::Error> for Error {
     fn from(error: ::opus::Error) -> Self {
-        Self::Library { function: error.function(), description: error.description() }
+        Self::Library {
+            function: error.function(),
+            description: error.description(),
+        }
     }
 }

@@ -30,5 +30,9 @@ fn channel_layout(channels: u32) -> Result<::opus::Channels, Error> {
 
 /// Fails on rates that libopus does not run at.
 fn check_rate(sample_rate: u32) -> Result<(), Error> {
-    if SAMPLE_RATES.contains(&sample_rate) { Ok(()) } else { Err(Error::SampleRate { sample_rate }) }
+    if SAMPLE_RATES.contains(&sample_rate) {
+        Ok(())
+    } else {
+        Err(Error::SampleRate { sample_rate })
+    }
 }
