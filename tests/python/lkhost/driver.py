@@ -154,13 +154,23 @@ class Peer:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"{self.label} did not end within {timeout} s: {self.tail()}") from None
-        self._reader.join(5)
+        self._finish()
         return code
 
     def kill(self) -> None:
         """Ends the process at once, without its exit handlers: a crash as others see it."""
         self.process.kill()
         self.process.wait()
+        self._finish()
+
+    def _finish(self) -> None:
+        self._reader.join(5)
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.process.stdout.close()
 
     def tail(self) -> str:
         return f"stderr of {self.label}: …{self.log.read_text(errors='replace')[-1500:]}"

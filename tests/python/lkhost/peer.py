@@ -480,6 +480,13 @@ class Program:
             answers.append(None if error is None else wire.text(error))
         return answers
 
+    async def enable(self, track: str, enabled: bool, room: str = "room") -> None:
+        """Pauses or resumes a subscribed track without giving it up."""
+        request = ffi_pb2.FfiRequest()
+        request.enable_remote_track_publication.track_publication_handle = self.remote(room, track)._ffi_handle.handle
+        request.enable_remote_track_publication.enabled = enabled
+        self._request(request)
+
     async def listen(
         self,
         track: str = "tone",
