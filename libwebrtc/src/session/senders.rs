@@ -1,0 +1,261 @@
+//! Sending pipelines: which run, for which source, and the packets they give the actor.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use lk_engine::{AudioLevel, KeyframeKind, OutgoingRtp};
+use lk_jsep::TransceiverId;
+use lk_jsep::plan::{CodecPlan, MediaPlan};
+use lk_types::{Codec, Pt, Ssrc};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::media::MediaEntry;
+use crate::media_stream_track::MediaStreamTrack;
+use crate::pipeline::audio_send::{AudioSend, AudioSendParams, OutgoingAudio};
+
+/// A packet on its way from a pipeline to the engine.
+pub(crate) struct OutgoingPacket {
+    ssrc: Ssrc,
+    pt: Pt,
+    sequence_number: u64,
+    timestamp: u32,
+    marker: bool,
+    captured: Instant,
+    audio_level: Option<AudioLevel>,
+    nackable: bool,
+    payload: Vec<u8>,
+}
+
+impl OutgoingPacket {
+    /// As the engine takes it.
+    pub(crate) fn as_rtp(&self) -> OutgoingRtp<'_> {
+        OutgoingRtp {
+            ssrc: self.ssrc,
+            pt: self.pt,
+            sequence_number: self.sequence_number,
+            timestamp: self.timestamp,
+            marker: self.marker,
+            captured: self.captured,
+            audio_level: self.audio_level,
+            nackable: self.nackable,
+            payload: &self.payload,
+        }
+    }
+}
+
+/// All sending pipelines of one connection.
+pub(crate) struct Senders {
+    packets: mpsc::Sender<OutgoingPacket>,
+    runtime: Handle,
+    audio: HashMap<TransceiverId, ActiveAudio>,
+    /// Where each source's numbering stands: it goes on when a pipeline is replaced, because to the peer it is
+    /// still the same stream.
+    sequences: HashMap<Ssrc, Arc<AtomicU64>>,
+}
+
+/// A pipeline and what it was made for.
+struct ActiveAudio {
+    track_id: String,
+    ssrc: Ssrc,
+    params: AudioSendParams,
+    pipeline: AudioSend,
+}
+
+impl Senders {
+    pub(crate) fn new(packets: mpsc::Sender<OutgoingPacket>, runtime: Handle) -> Self {
+        Self { packets, runtime, audio: HashMap::new(), sequences: HashMap::new() }
+    }
+
+    /// Starts, changes and stops pipelines so that they match what is negotiated and set.
+    pub(crate) fn follow(&mut self, media: &[MediaEntry]) {
+        let mut wanted: HashMap<TransceiverId, Wanted> =
+            media.iter().filter_map(|entry| Some((entry.media().id(), wanted_audio(entry)?))).collect();
+        self.audio.retain(|id, active| {
+            let Some(wanted) = wanted.get(id) else { return false };
+            if wanted.track.id() != active.track_id || wanted.ssrc != active.ssrc {
+                return false;
+            }
+            if wanted.params != active.params {
+                active.pipeline.set_params(wanted.params.clone());
+                active.params = wanted.params.clone();
+            }
+            true
+        });
+        wanted.retain(|id, _| !self.audio.contains_key(id));
+        for (id, wanted) in wanted {
+            if let Some(active) = self.start(wanted) {
+                self.audio.insert(id, active);
+            }
+        }
+    }
+
+    fn start(&mut self, wanted: Wanted) -> Option<ActiveAudio> {
+        let MediaStreamTrack::Audio(track) = &wanted.track else { return None };
+        let source = track.source()?;
+        let ssrc = wanted.ssrc;
+        let sequence = self.sequences.entry(ssrc).or_insert_with(|| Arc::new(AtomicU64::new(first_sequence(ssrc))));
+        let (sequence, packets) = (sequence.clone(), self.packets.clone());
+        let out = move |audio: OutgoingAudio| {
+            let packet = OutgoingPacket {
+                ssrc,
+                pt: audio.pt,
+                sequence_number: sequence.fetch_add(1, Ordering::Relaxed),
+                timestamp: audio.timestamp,
+                marker: audio.marker,
+                captured: Instant::now(),
+                audio_level: Some(AudioLevel { level: audio.level, voice: audio.voice }),
+                nackable: false,
+                payload: audio.payload,
+            };
+            // A full queue means that the actor is far behind; audio that late is better lost than kept.
+            let _ = packets.try_send(packet);
+        };
+        let pipeline =
+            match AudioSend::spawn(&self.runtime, &source, wanted.params.clone(), track.enabled_flag(), out) {
+                Ok(pipeline) => pipeline,
+                Err(error) => {
+                    log::error!("audio track {}: {error}", wanted.track.id());
+                    return None;
+                }
+            };
+        Some(ActiveAudio { track_id: wanted.track.id(), ssrc, params: wanted.params, pipeline })
+    }
+
+    /// Ends every pipeline.
+    pub(crate) fn stop_all(&mut self) {
+        self.audio.clear();
+    }
+
+    /// The peer wants a key frame of one of our sources.
+    pub(crate) fn keyframe(&self, _ssrc: Ssrc, _kind: KeyframeKind) {}
+
+    /// The peer said how it receives one of our sources.
+    pub(crate) fn receiver_report(&self, ssrc: Ssrc, fraction_lost: f32, _rtt: Option<Duration>) {
+        for active in self.audio.values().filter(|active| active.ssrc == ssrc) {
+            active.pipeline.set_loss(fraction_lost);
+        }
+    }
+
+    /// What the path carries, bits per second.
+    pub(crate) fn bandwidth(&self, _bitrate: u64) {}
+}
+
+/// What a sender should be doing.
+struct Wanted {
+    track: MediaStreamTrack,
+    ssrc: Ssrc,
+    params: AudioSendParams,
+}
+
+fn wanted_audio(entry: &MediaEntry) -> Option<Wanted> {
+    let plan = entry.plan().filter(|plan| plan.direction.sends())?;
+    let track = entry.media().sender_track()?;
+    if !matches!(track, MediaStreamTrack::Audio(_)) {
+        return None;
+    }
+    let encoding = entry.encodings().first();
+    if encoding.is_some_and(|encoding| !encoding.active) {
+        return None;
+    }
+    let ssrc = plan.send.first()?.ssrc?;
+    let params = audio_params(plan, encoding.and_then(|encoding| encoding.max_bitrate))?;
+    Some(Wanted { track, ssrc, params })
+}
+
+/// The encoder's settings as the peer asks for them (RFC 7587 §6.1) and the application limits them.
+fn audio_params(plan: &MediaPlan, max_bitrate: Option<u64>) -> Option<AudioSendParams> {
+    let opus = plan.codecs.iter().find(|codec| codec.codec == Codec::Opus)?;
+    // RED counts where the peer prefers it, that is, lists it before the codec it carries.
+    let red = plan.codecs.first().filter(|codec| codec.codec == Codec::Red).map(|codec| codec.pt);
+    let average = parameter(opus, "maxaveragebitrate").and_then(|value| value.parse().ok());
+    let limit = max_bitrate.and_then(|bitrate| u32::try_from(bitrate).ok());
+    Some(AudioSendParams {
+        pt: opus.pt,
+        red_pt: red,
+        stereo: flag(opus, "stereo"),
+        dtx: flag(opus, "usedtx"),
+        fec: flag(opus, "useinbandfec"),
+        max_bitrate: match (average, limit) {
+            (Some(average), Some(limit)) => Some(limit.min(average)),
+            (average, limit) => limit.or(average),
+        },
+    })
+}
+
+fn parameter<'a>(codec: &'a CodecPlan, name: &str) -> Option<&'a str> {
+    codec.remote_fmtp.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+fn flag(codec: &CodecPlan, name: &str) -> bool {
+    parameter(codec, name) == Some("1")
+}
+
+/// RFC 3550 §5.1 wants a number that an attacker cannot guess; the source is such a one already. Low, so that the
+/// 16 bits on the wire do not wrap among the first packets, before the peer has the keys (RFC 3711 §3.3.1).
+fn first_sequence(ssrc: Ssrc) -> u64 {
+    u64::from(ssrc.0.wrapping_mul(0x9e37_79b9) >> 17)
+}
+
+#[cfg(test)]
+mod tests {
+    use lk_types::{Direction, MediaKind, Mid};
+
+    use super::*;
+
+    fn codec(codec: Codec, pt: u8, fmtp: &[(&str, &str)]) -> CodecPlan {
+        CodecPlan {
+            pt: Pt(pt),
+            codec,
+            clock_rate: 48_000,
+            channels: Some(2),
+            remote_fmtp: fmtp.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            local_fmtp: Vec::new(),
+            rtx: None,
+            feedback: Vec::new(),
+        }
+    }
+
+    fn plan(codecs: Vec<CodecPlan>) -> MediaPlan {
+        MediaPlan {
+            mid: Mid::new("0"),
+            index: 0,
+            kind: MediaKind::Audio,
+            direction: Direction::SendOnly,
+            rejected: false,
+            codecs,
+            extensions: Vec::new(),
+            send: Vec::new(),
+            recv: Vec::new(),
+            cname: String::new(),
+            remb: false,
+            transport_cc: false,
+        }
+    }
+
+    #[test]
+    fn the_peers_parameters_govern_the_encoder() {
+        let opus = codec(Codec::Opus, 111, &[("stereo", "1"), ("usedtx", "1"), ("maxaveragebitrate", "64000")]);
+        let params = audio_params(&plan(vec![opus]), Some(96_000)).expect("opus is there");
+        assert!(params.stereo && params.dtx && !params.fec);
+        assert_eq!(params.max_bitrate, Some(64_000));
+        assert_eq!(params.red_pt, None);
+    }
+
+    #[test]
+    fn red_is_used_where_the_peer_prefers_it() {
+        let list = vec![codec(Codec::Red, 63, &[]), codec(Codec::Opus, 111, &[])];
+        assert_eq!(audio_params(&plan(list.clone()), None).expect("opus").red_pt, Some(Pt(63)));
+        let reversed = list.into_iter().rev().collect();
+        assert_eq!(audio_params(&plan(reversed), None).expect("opus").red_pt, None);
+    }
+
+    #[test]
+    fn numbering_starts_in_the_lower_half() {
+        for ssrc in [0, 1, 77, u32::MAX] {
+            assert!(first_sequence(Ssrc(ssrc)) < 0x8000);
+        }
+    }
+}
