@@ -150,15 +150,18 @@ class Pair:
     subscribing: str
 
     def enter(self, **options: Any) -> tuple[Peer, Peer]:
-        """Both peers in the room, as `alice` (publisher) and `bob` (subscriber), connected side by side."""
+        """Both peers in the room, as `alice` (publisher) and `bob` (subscriber), each seen as active by the other."""
         alice, bob = self.stage.peer(self.publishing), self.stage.peer(self.subscribing)
         subscribe = options.pop("auto_subscribe", True)
         joining = [
             self.stage.begin_enter(alice, "alice", **options),
             self.stage.begin_enter(bob, "bob", auto_subscribe=subscribe, **options),
         ]
-        for one in joining:
-            one.result(20)
+        for one, peer, other in zip(joining, (alice, bob), ("bob", "alice"), strict=True):
+            known = one.result(20)["participants"].get(other)
+            if known is None or known["state"] != "PARTICIPANT_STATE_ACTIVE":
+                # Until then the server has nobody to give data to, and the SDK does not know whose it is.
+                peer.expect("participant_active", participant=other)
         return alice, bob
 
 

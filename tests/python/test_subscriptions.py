@@ -54,6 +54,8 @@ def test_subscribe_unsubscribe_subscribe_step_by_step(pair):
     assert not _subscribed(bob, "tone")
 
 
+# The stock library sends each change by a task of its own, so that they overtake one another.
+@pytest.mark.ours("subscriber")
 @pytest.mark.parametrize("pause_ms", [0, 40], ids=["no-pause", "short-pause"])
 @pytest.mark.parametrize(
     "values", [[True, False, True], [True, False, True, False]], ids=["ends-subscribed", "ends-unsubscribed"]
@@ -74,6 +76,7 @@ def test_the_last_word_wins(pair, eventually, values, pause_ms):
         eventually(lambda: not _subscribed(bob, "tone"))
 
 
+@pytest.mark.ours("subscriber")
 def test_several_tracks_at_once(pair, eventually):
     alice, bob = pair.enter(auto_subscribe=False)
     tones = {f"t{number}": 400.0 + 150 * number for number in range(5)}
@@ -158,31 +161,36 @@ def test_a_track_nobody_may_have_is_not_subscribed_until_allowed(pair):
     bob.call("hear")
 
 
-def test_a_permission_taken_back_ends_the_subscription(pair):
+def test_a_permission_taken_back_ends_the_sound_until_it_is_given_again(pair):
     alice, bob = pair.enter()
     alice.call("publish_tone")
     bob.expect("track_subscribed", name="tone")
-    alice.call("permissions", all_allowed=False)
-    bob.expect("track_unsubscribed", name="tone")
+    bob.call("listen")
+    bob.call("hear")
     mark = bob.mark()
+    alice.call("permissions", all_allowed=False)
+    bob.call("quiet")
     alice.call("permissions", all_allowed=True)
     bob.expect("track_subscribed", name="tone", since=mark)
+    bob.call("listen")
+    bob.call("hear")
 
 
 def test_a_permission_for_one_track_and_one_participant(pair):
     alice, bob = pair.enter()
     carol = pair.stage.join(pair.subscribing, "carol")
-    one = alice.call("publish_tone", name="one")
-    alice.call("publish_tone", name="two")
+    one = alice.call("publish_tone", name="one", frequencies=[440.0])
+    alice.call("publish_tone", name="two", frequencies=[700.0])
     for peer in (bob, carol):
-        for name in ("one", "two"):
+        for name, frequency in (("one", 440.0), ("two", 700.0)):
             peer.expect("track_subscribed", name=name)
+            peer.call("listen", track=name)
+            peer.call("hear", track=name, frequencies=[frequency])
     alice.call("permissions", all_allowed=False, allowed={"bob": [one["sid"]]})
-    bob.expect("track_unsubscribed", name="two")
-    carol.expect("track_unsubscribed", name="one")
-    carol.expect("track_unsubscribed", name="two")
-    assert _subscribed(bob, "one")
-    assert bob.history("track_unsubscribed", name="one") == []
+    bob.call("quiet", track="two")
+    carol.call("quiet", track="one")
+    carol.call("quiet", track="two")
+    bob.call("hear", track="one", frequencies=[440.0])
 
 
 def test_the_server_may_forbid_subscribing(pair):

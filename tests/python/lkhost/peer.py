@@ -23,7 +23,7 @@ import numpy as np  # noqa: E402
 from google.protobuf.json_format import MessageToDict  # noqa: E402
 from livekit import rtc  # noqa: E402
 from livekit.rtc._ffi_client import FfiClient  # noqa: E402
-from livekit.rtc._proto import ffi_pb2, room_pb2, track_pb2  # noqa: E402
+from livekit.rtc._proto import ffi_pb2, participant_pb2, room_pb2, track_pb2  # noqa: E402
 
 from lkhost import tones, wire  # noqa: E402
 
@@ -258,6 +258,7 @@ class Program:
         return {
             "sid": participant.sid,
             "identity": participant.identity,
+            "state": participant_pb2.ParticipantState.Name(participant._info.state),
             "name": participant.name,
             "metadata": participant.metadata,
             "attributes": dict(participant.attributes),
@@ -692,6 +693,24 @@ class Program:
             self._request(ffi_pb2.FfiRequest.FromString(base64.b64decode(request))).SerializeToString()
         ).decode()
 
+    async def raw_bytes(self, request: str) -> None:
+        """Hands these bytes (hex) to the library, whatever they are."""
+        data = bytes.fromhex(request)
+        answer = ctypes.POINTER(ctypes.c_ubyte)()
+        size = ctypes.c_size_t()
+        buffer = (ctypes.c_ubyte * max(1, len(data))).from_buffer_copy(data or b"\0")
+        handle = FfiClient.instance._ffi_lib.livekit_ffi_request(
+            buffer, len(data), ctypes.byref(answer), ctypes.byref(size)
+        )
+        if handle == 0:
+            raise RuntimeError(f"request refused: {last_error()}")
+
+    async def disconnect_handle(self, handle: int) -> None:
+        request = ffi_pb2.FfiRequest()
+        request.disconnect.room_handle = handle
+        request.disconnect.reason = participant_pb2.CLIENT_INITIATED
+        self._request(request)
+
     async def cheap_requests(self, count: int) -> float:
         """Microseconds for one cheap request, the median of `count`, through the SDK's own client."""
         source = rtc.AudioSource(48000, 1)
@@ -713,9 +732,7 @@ class Program:
 
 
 def room_reason(value: int) -> str:
-    from livekit.rtc._proto.participant_pb2 import DisconnectReason
-
-    return DisconnectReason.Name(value)
+    return participant_pb2.DisconnectReason.Name(value)
 
 
 async def main() -> None:
