@@ -1,43 +1,123 @@
-//! The engine itself.
+//! The engine itself: what goes in and what comes out. How a plan is carried out stands in `apply`.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lk_jsep::plan::{Fingerprint, Plan};
-use lk_types::Ssrc;
+use lk_types::{Mid, Pt, Ssrc};
+use str0m::bwe::{Bitrate, BweKind};
+use str0m::media::KeyframeRequestKind;
+use str0m::net::Receive;
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
+use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Rtc};
 
+use crate::candidate::{RemoteCandidate, parse_remote};
+use crate::channel::{Channels, STACK_BUFFER};
+use crate::ice::IceMonitor;
+use crate::streams::{Inbound, Streams};
 use crate::{
-    ApplyError, CandidateError, ChannelError, ChannelInit, ChannelKey, ChannelState, DtlsState,
-    EngineConfig, EngineError, EngineStats, IceState, KeyframeKind, LocalCandidate, OutgoingRtp,
-    Output, SendError, Transport,
+    AudioLevel, CandidateError, CandidateStats, ChannelError, ChannelInit, ChannelKey,
+    ChannelState, DtlsState, EngineConfig, EngineError, EngineStats, Event, IceState, IncomingRtp,
+    KeyframeKind, LocalCandidate, MAX_PAYLOAD, OutgoingRtp, Output, PairStats, SendError,
+    SenderReport, Transmit, Transport, TransportStats, convert, remb, table,
 };
+
+/// How often the stack's own counters are read.
+const STATS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Remote candidates kept for a plan that is still to come.
+const PENDING_CANDIDATES: usize = 100;
+
+/// A deadline further away than this is none.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One peer connection's transport and streams. See the [crate] documentation for the rule of use.
 pub struct Engine {
-    config: EngineConfig,
+    pub(crate) rtc: Rtc,
+    pub(crate) now: Instant,
+    fingerprint: Fingerprint,
+    /// The plan in force.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) ice: IceMonitor,
+    dtls: DtlsState,
+    closed: bool,
+    /// The stack was changed and must be told the time before it is polled.
+    pub(crate) kick: bool,
+    /// Channels may have something to do.
+    pub(crate) channels_due: bool,
+    pub(crate) channels: Channels,
+    pub(crate) streams: Streams,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) local_candidates: Vec<(LocalCandidate, Candidate, u32)>,
+    remote_candidates: Vec<CandidateStats>,
+    /// Candidates that came in since the last plan and may belong to the next one.
+    pub(crate) waiting_candidates: Vec<Candidate>,
+    transport: TransportStats,
+    pair: Option<PairStats>,
+    estimate: Option<u64>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("ice", &self.ice.state())
+            .field("dtls", &self.dtls)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Engine {
     /// Makes an engine with a certificate of its own.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
-        Ok(Self { config })
-    }
-
-    /// Of our certificate; goes into our descriptions.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint {
-            algorithm: String::new(),
-            value: String::new(),
-        }
-    }
-
-    /// Carries a plan out. Only what differs from the plan before touches the running session; the same plan
-    /// again does nothing. Where the peer's or our ICE credentials differ, ICE starts anew and the local
-    /// candidates stay.
-    pub fn apply(&mut self, plan: &Plan, now: Instant) -> Result<(), ApplyError> {
-        let _ = (plan, now);
-        Ok(())
+        let provider = str0m::crypto::from_feature_flags();
+        let certificate = provider
+            .dtls_provider
+            .generate_certificate()
+            .ok_or(EngineError::Certificate)?;
+        let mut builder = Rtc::builder()
+            .set_crypto_provider(std::sync::Arc::new(provider))
+            .set_dtls_cert(certificate)
+            .set_rtp_mode(true)
+            .set_stats_interval(Some(STATS_INTERVAL))
+            .enable_bwe(Some(Bitrate::from(config.initial_bitrate)))
+            .set_extension_map(table::extensions())
+            .set_sctp_max_message_size(config.max_message_size)
+            .set_sctp_max_buffered_amount(STACK_BUFFER);
+        table::formats(builder.codec_config());
+        // Ask often enough that our timers can trust silence, and keep asking as long as they may still wait.
+        builder.set_max_stun_rto(Duration::from_secs(1));
+        builder.set_max_stun_retransmits(30);
+        let mut rtc = builder.build(config.now);
+        let fingerprint = convert::fingerprint(rtc.direct_api().local_dtls_fingerprint());
+        Ok(Self {
+            rtc,
+            now: config.now,
+            fingerprint,
+            plan: None,
+            ice: IceMonitor::new(config.disconnected_after, config.failed_after),
+            dtls: DtlsState::New,
+            closed: false,
+            kick: false,
+            channels_due: false,
+            channels: Channels::new(),
+            streams: Streams::default(),
+            events: VecDeque::new(),
+            local_candidates: Vec::new(),
+            remote_candidates: Vec::new(),
+            waiting_candidates: Vec::new(),
+            transport: TransportStats {
+                ice: IceState::New,
+                dtls: DtlsState::New,
+                packets_sent: 0,
+                packets_received: 0,
+                bytes_sent: 0,
+                bytes_received: 0,
+                selected_pair_changes: 0,
+            },
+            pair: None,
+            estimate: None,
+        })
     }
 
     /// Adds a candidate of ours, before or after the first plan. Returns its `candidate:…` line for signalling.
@@ -46,19 +126,69 @@ impl Engine {
         candidate: LocalCandidate,
         now: Instant,
     ) -> Result<String, CandidateError> {
-        let _ = (candidate, now);
-        Ok(String::new())
+        self.advance(now);
+        let nth = self
+            .local_candidates
+            .iter()
+            .filter(|(other, ..)| {
+                other.kind == candidate.kind
+                    && other.address.is_ipv6() == candidate.address.is_ipv6()
+            })
+            .count();
+        let stack = candidate.to_stack()?;
+        if self.plan.is_some() {
+            self.rtc.add_local_candidate(stack.clone());
+            self.kick = true;
+        }
+        self.local_candidates
+            .push((candidate, stack, candidate.priority(nth)));
+        Ok(candidate.line(nth))
     }
 
     /// Forgets a candidate of ours whose socket is gone.
     pub fn remove_local_candidate(&mut self, candidate: LocalCandidate, now: Instant) {
-        let _ = (candidate, now);
+        self.advance(now);
+        let Some(index) = self
+            .local_candidates
+            .iter()
+            .position(|(other, ..)| *other == candidate)
+        else {
+            return;
+        };
+        let (_, stack, _) = self.local_candidates.remove(index);
+        if self.plan.is_some() {
+            self.rtc.direct_api().invalidate_candidate(&stack);
+            self.kick = true;
+        }
     }
 
     /// Adds one of the peer's candidates: an RFC 8839 `candidate:…` line with or without `a=`. Lines for
     /// component 2, TCP and mDNS names are taken and not used.
     pub fn add_remote_candidate(&mut self, line: &str, now: Instant) -> Result<(), CandidateError> {
-        let _ = (line, now);
+        self.advance(now);
+        let Some(RemoteCandidate { stack, kind }) = parse_remote(line)? else {
+            return Ok(());
+        };
+        let figures = CandidateStats {
+            kind,
+            transport: convert::transport(stack.proto()),
+            address: stack.addr(),
+            priority: stack.prio(),
+        };
+        if !self.remote_candidates.contains(&figures)
+            && self.remote_candidates.len() < PENDING_CANDIDATES
+        {
+            self.remote_candidates.push(figures);
+        }
+        // A restart wipes the stack's list, and a candidate may come before the answer that it belongs to.
+        if self.waiting_candidates.len() < PENDING_CANDIDATES {
+            self.waiting_candidates.push(stack.clone());
+        }
+        if self.plan.is_some() {
+            self.rtc.add_remote_candidate(stack);
+            self.ice.remote_candidate(self.now);
+            self.kick = true;
+        }
         Ok(())
     }
 
@@ -71,39 +201,170 @@ impl Engine {
         destination: SocketAddr,
         payload: &[u8],
     ) {
-        let _ = (now, transport, source, destination, payload);
+        self.advance(now);
+        if !self.running() {
+            return;
+        }
+        let Ok(received) = Receive::new(convert::protocol(transport), source, destination, payload)
+        else {
+            return;
+        };
+        let input = Input::Receive(self.now, received);
+        // Only what comes from the peer counts as a sign of life, and only that may reach DTLS.
+        if !self.rtc.accepts(&input) {
+            return;
+        }
+        self.transport.packets_received += 1;
+        self.transport.bytes_received += payload.len() as u64;
+        if let Some(state) = self.ice.heard(self.now) {
+            self.events.push_back(Event::Ice(state));
+        }
+        // RFC 7983: DTLS carries what may concern channels.
+        self.channels_due |= matches!(payload.first(), Some(20..=63));
+        self.ice.remote_candidate(self.now);
+        // A datagram that DTLS refuses is the sender's trouble, unless it ended the session, which polling shows.
+        let _ = self.rtc.handle_input(input);
     }
 
     /// The deadline of [`Output::Timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.advance(now);
+        if !self.running() {
+            return;
+        }
+        if let Some(state) = self.ice.handle_timeout(self.now) {
+            self.events.push_back(Event::Ice(state));
+        }
+        self.channels_due = true;
+        self.kick = true;
     }
 
     /// The next thing to do. Call until it returns [`Output::Timeout`].
     pub fn poll(&mut self) -> Output {
-        Output::Timeout(Some(self.config.now))
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Output::Event(event);
+            }
+            if self.plan.is_none() || !self.rtc.is_alive() {
+                return Output::Timeout(None);
+            }
+            if std::mem::take(&mut self.kick)
+                && let Err(_error) = self.rtc.handle_input(Input::Timeout(self.now))
+            {
+                self.broken();
+            }
+            match self.rtc.poll_output() {
+                Ok(StackOutput::Transmit(transmit)) => {
+                    self.transport.packets_sent += 1;
+                    self.transport.bytes_sent += transmit.contents.len() as u64;
+                    return Output::Transmit(Transmit {
+                        transport: convert::transport(transmit.proto),
+                        source: transmit.source,
+                        destination: transmit.destination,
+                        payload: transmit.contents.into(),
+                    });
+                }
+                Ok(StackOutput::Event(event)) => self.on_event(event),
+                Ok(StackOutput::Timeout(at)) => {
+                    if self.closed {
+                        return Output::Timeout(None);
+                    }
+                    if std::mem::take(&mut self.channels_due) {
+                        self.kick |= self.channels.drive(&mut self.rtc, &mut self.events);
+                    }
+                    if self.kick || !self.events.is_empty() {
+                        continue;
+                    }
+                    let stack = (at < self.now + NEVER).then_some(at);
+                    return Output::Timeout(stack.into_iter().chain(self.ice.deadline()).min());
+                }
+                Err(_error) => self.broken(),
+            }
+        }
     }
 
     /// Sends one RTP packet; it waits for its turn in the pacer where that is on (video).
     pub fn send_rtp(&mut self, packet: &OutgoingRtp<'_>, now: Instant) -> Result<(), SendError> {
-        let _ = now;
-        Err(SendError::UnknownSsrc(packet.ssrc))
+        self.advance(now);
+        if self.closed || self.dtls == DtlsState::Closed || self.dtls == DtlsState::Failed {
+            return Err(SendError::Closed);
+        }
+        if packet.payload.len() > MAX_PAYLOAD {
+            return Err(SendError::TooLarge {
+                size: packet.payload.len(),
+                limit: MAX_PAYLOAD,
+            });
+        }
+        let outbound = self.streams.sendable(packet.ssrc, packet.pt)?;
+        if self.dtls != DtlsState::Connected {
+            return Err(SendError::NotConnected);
+        }
+        outbound.count(packet.pt, packet.payload.len());
+        let mut extensions = ExtensionValues::default();
+        if let Some(AudioLevel { level, voice }) = packet.audio_level {
+            extensions.audio_level = Some(-i8::try_from(level.min(127)).unwrap_or(i8::MAX));
+            extensions.voice_activity = Some(voice);
+        }
+        let write = RtpWrite::new(
+            convert::pt(packet.pt),
+            packet.sequence_number.into(),
+            packet.timestamp,
+            packet.captured,
+            packet.payload,
+        )
+        .marker(packet.marker)
+        .nackable(packet.nackable)
+        .ext_vals(extensions);
+        match self.rtc.direct_api().stream_tx(&convert::ssrc(packet.ssrc)) {
+            Some(stream) => stream.write_rtp(write),
+            None => return Err(SendError::UnknownSsrc(packet.ssrc)),
+        }
+        self.kick = true;
+        Ok(())
     }
 
     /// Asks the peer for a key frame of the stream that `ssrc` names; unknown sources are ignored.
     pub fn request_keyframe(&mut self, ssrc: Ssrc, kind: KeyframeKind, now: Instant) {
-        let _ = (ssrc, kind, now);
+        self.advance(now);
+        if self.closed {
+            return;
+        }
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&convert::ssrc(ssrc)) {
+            stream.request_keyframe(match kind {
+                KeyframeKind::Pli => KeyframeRequestKind::Pli,
+                KeyframeKind::Fir => KeyframeRequestKind::Fir,
+            });
+            self.streams.count_request(ssrc, kind);
+            self.kick = true;
+        }
     }
 
-    /// Tells the peer to send no more than `bitrate` bits per second on these sources together.
+    /// Tells the peer to send no more than `bitrate` bits per second on these sources together
+    /// (draft-alvestrand-rmcat-remb).
     pub fn send_remb(&mut self, bitrate: u64, ssrcs: &[Ssrc], now: Instant) {
-        let _ = (bitrate, ssrcs, now);
+        self.advance(now);
+        if self.closed || ssrcs.is_empty() || self.dtls != DtlsState::Connected {
+            return;
+        }
+        let sender = self.streams.any_local_ssrc();
+        self.rtc.direct_api().send_app_specific_feedback(
+            convert::ssrc(sender),
+            0.into(),
+            remb::payload(bitrate, ssrcs),
+        );
+        self.kick = true;
     }
 
-    /// Sets what we send now and would like to send, in bits per second. A `desired` rate above the present
-    /// estimate makes the engine probe.
-    pub fn set_bitrate(&mut self, current: u64, desired: u64, now: Instant) {
-        let _ = (current, desired, now);
+    /// Sets the rate to keep up with padding and the rate we would like to send at, in bits per second. A
+    /// `desired` rate above the present estimate makes the engine probe: it should follow what encoders could use.
+    pub fn set_bitrate(&mut self, minimum: u64, desired: u64, now: Instant) {
+        self.advance(now);
+        if !self.closed {
+            self.rtc
+                .bwe()
+                .set_bitrate(Bitrate::from(minimum), Bitrate::from(desired));
+            self.kick = true;
+        }
     }
 
     /// Opens a data channel, or remembers to once SCTP is up.
@@ -112,11 +373,17 @@ impl Engine {
         init: ChannelInit,
         now: Instant,
     ) -> Result<ChannelKey, ChannelError> {
-        let _ = (init, now);
-        Ok(ChannelKey(0))
+        self.advance(now);
+        let key = self.channels.open(init)?;
+        if self.over() {
+            self.channels.close_all(&mut self.events);
+        }
+        self.channels_due = true;
+        Ok(key)
     }
 
-    /// Queues a message. The queue has no limit of its own: watch [`buffered_amount`](Self::buffered_amount).
+    /// Queues a message on an open channel. The queue has no limit of its own: watch
+    /// [`buffered_amount`](Self::buffered_amount).
     pub fn send_channel(
         &mut self,
         key: ChannelKey,
@@ -124,83 +391,309 @@ impl Engine {
         data: &[u8],
         now: Instant,
     ) -> Result<(), ChannelError> {
-        let _ = (binary, data, now);
-        Err(ChannelError::Closed(key))
-    }
-
-    /// Bytes queued on the channel that the peer has not confirmed; 0 for an unknown one.
-    #[must_use]
-    pub fn buffered_amount(&self, key: ChannelKey) -> usize {
-        let _ = key;
-        0
-    }
-
-    /// Where the channel is in its life; `Closed` for an unknown one.
-    #[must_use]
-    pub fn channel_state(&self, key: ChannelKey) -> ChannelState {
-        let _ = key;
-        ChannelState::Closed
-    }
-
-    /// The channel's SCTP stream id, once known.
-    #[must_use]
-    pub fn channel_id(&self, key: ChannelKey) -> Option<u16> {
-        let _ = key;
-        None
+        self.advance(now);
+        self.channels.send(key, binary, data)?;
+        self.channels_due = true;
+        Ok(())
     }
 
     /// Closes a channel: what is queued goes out first. `ChannelClosed` follows; an unknown key is ignored.
     pub fn close_channel(&mut self, key: ChannelKey, now: Instant) {
-        let _ = (key, now);
-    }
-
-    /// The present ICE state.
-    #[must_use]
-    pub fn ice_state(&self) -> IceState {
-        IceState::New
-    }
-
-    /// The present DTLS state.
-    #[must_use]
-    pub fn dtls_state(&self) -> DtlsState {
-        DtlsState::New
-    }
-
-    /// All figures. Those that only the stack below counts (retransmissions, NACKs, round trips) are up to one
-    /// second old.
-    #[must_use]
-    pub fn stats(&self, now: Instant) -> EngineStats {
-        let _ = now;
-        EngineStats {
-            transport: crate::TransportStats {
-                ice: self.ice_state(),
-                dtls: self.dtls_state(),
-                packets_sent: 0,
-                packets_received: 0,
-                bytes_sent: 0,
-                bytes_received: 0,
-                selected_pair_changes: 0,
-            },
-            pair: None,
-            local_candidates: Vec::new(),
-            remote_candidates: Vec::new(),
-            inbound: Vec::new(),
-            outbound: Vec::new(),
-            channels: Vec::new(),
-            channels_opened: 0,
-            channels_closed: 0,
-        }
+        self.advance(now);
+        self.channels.close(key, &mut self.events);
+        self.channels_due = true;
     }
 
     /// Says goodbye to the peer (RTCP BYE, DTLS close_notify) and ends all channels. Drain [`poll`](Self::poll)
     /// once more to send it. Later calls do nothing.
     pub fn close(&mut self, now: Instant) {
-        let _ = now;
+        self.advance(now);
+        if self.closed {
+            return;
+        }
+        if self.plan.is_some() {
+            // An error here means that there is nobody to say goodbye to.
+            let _ = self.rtc.close();
+        }
+        self.channels.close_all(&mut self.events);
+        self.set_dtls(DtlsState::Closed);
+        if let Some(state) = self.ice.close() {
+            self.events.push_back(Event::Ice(state));
+        }
+        self.closed = true;
     }
 
-    /// Whether the engine was closed, by us or by the peer's end of DTLS.
+    /// Whether [`close`](Self::close) was called.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        false
+        self.closed
     }
+
+    /// Of our certificate; goes into our descriptions.
+    #[must_use]
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// Bytes queued on the channel that the peer has not confirmed; 0 for an unknown one.
+    #[must_use]
+    pub fn buffered_amount(&self, key: ChannelKey) -> usize {
+        self.channels.buffered(key)
+    }
+
+    /// Where the channel is in its life; `Closed` for an unknown one.
+    #[must_use]
+    pub fn channel_state(&self, key: ChannelKey) -> ChannelState {
+        self.channels.state(key)
+    }
+
+    /// The channel's SCTP stream id, once known.
+    #[must_use]
+    pub fn channel_id(&self, key: ChannelKey) -> Option<u16> {
+        self.channels.stream_id(key)
+    }
+
+    /// Largest message that the peer takes, in bytes.
+    #[must_use]
+    pub fn max_message_size(&self) -> u64 {
+        self.channels.message_limit()
+    }
+
+    /// The present ICE state.
+    #[must_use]
+    pub fn ice_state(&self) -> IceState {
+        self.ice.state()
+    }
+
+    /// The present DTLS state.
+    #[must_use]
+    pub fn dtls_state(&self) -> DtlsState {
+        self.dtls
+    }
+
+    /// All figures. Those that only the stack below counts (retransmissions, NACKs, round trips) are up to one
+    /// second old.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        EngineStats {
+            transport: TransportStats {
+                ice: self.ice.state(),
+                dtls: self.dtls,
+                ..self.transport
+            },
+            pair: self.pair.map(|pair| PairStats {
+                available_outgoing_bitrate: self.estimate,
+                ..pair
+            }),
+            local_candidates: self
+                .local_candidates
+                .iter()
+                .map(|(candidate, _, priority)| CandidateStats {
+                    kind: candidate.kind,
+                    transport: candidate.transport,
+                    address: candidate.address,
+                    priority: *priority,
+                })
+                .collect(),
+            remote_candidates: self.remote_candidates.clone(),
+            inbound: self.streams.inbound_stats(),
+            outbound: self.streams.outbound_stats(),
+            channels: self.channels.stats(),
+            channels_opened: self.channels.opened,
+            channels_closed: self.channels.closed,
+        }
+    }
+
+    /// Time never goes back.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    fn running(&self) -> bool {
+        self.plan.is_some() && !self.closed && self.rtc.is_alive()
+    }
+
+    fn over(&self) -> bool {
+        self.closed || matches!(self.dtls, DtlsState::Closed | DtlsState::Failed)
+    }
+
+    pub(crate) fn set_dtls(&mut self, state: DtlsState) {
+        let ended = matches!(self.dtls, DtlsState::Closed | DtlsState::Failed);
+        if self.dtls != state && !ended {
+            self.dtls = state;
+            self.events.push_back(Event::Dtls(state));
+        }
+    }
+
+    /// The stack refuses to go on.
+    fn broken(&mut self) {
+        self.rtc.disconnect();
+        self.channels.close_all(&mut self.events);
+        self.set_dtls(DtlsState::Failed);
+    }
+
+    fn on_event(&mut self, event: StackEvent) {
+        match event {
+            StackEvent::RtpPacket(packet) => self.on_rtp(packet),
+            StackEvent::IceConnectionStateChange(state) => {
+                if let Some(state) = self.ice.stack(state, self.now) {
+                    self.events.push_back(Event::Ice(state));
+                }
+            }
+            StackEvent::Connected => {
+                self.channels_due = true;
+                self.set_dtls(DtlsState::Connected);
+            }
+            StackEvent::Closed => {
+                self.channels.close_all(&mut self.events);
+                self.set_dtls(DtlsState::Closed);
+            }
+            StackEvent::ChannelOpen(id, label) => {
+                self.channels_due = true;
+                self.channels
+                    .on_open(&mut self.rtc, id, label, &mut self.events);
+            }
+            StackEvent::ChannelData(data) => {
+                self.channels
+                    .on_data(data.id, data.binary, data.data, &mut self.events);
+            }
+            StackEvent::ChannelClose(id) => {
+                self.channels_due = true;
+                self.channels.on_close(id, &mut self.events);
+            }
+            StackEvent::KeyframeRequest(request) => {
+                let kind = match request.kind {
+                    KeyframeRequestKind::Pli => KeyframeKind::Pli,
+                    KeyframeRequestKind::Fir => KeyframeKind::Fir,
+                };
+                if let Some(event) = self
+                    .streams
+                    .keyframe_request(request.mid, request.rid, kind)
+                {
+                    self.events.push_back(event);
+                }
+            }
+            StackEvent::SenderFeedback(feedback) => {
+                let info = feedback.sender_info;
+                let report = SenderReport {
+                    ssrc: Ssrc(*info.ssrc),
+                    ntp: ntp(info.ntp_time),
+                    rtp_timestamp: low_32(info.rtp_time.numer()),
+                    packets: info.sender_packet_count,
+                    octets: info.sender_octet_count,
+                    arrival: feedback.received_at,
+                };
+                self.streams.sender_report(&report);
+                self.events.push_back(Event::SenderReport(report));
+            }
+            StackEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                let estimate = estimate.as_u64();
+                if self.estimate != Some(estimate) {
+                    self.estimate = Some(estimate);
+                    self.events.push_back(Event::Bandwidth(estimate));
+                }
+            }
+            StackEvent::EgressBitrateEstimate(BweKind::Remb { estimate, mid }) => {
+                if let Some(mid) = self.streams.mid(mid) {
+                    self.events.push_back(Event::Remb {
+                        mid,
+                        bitrate: estimate.as_u64(),
+                    });
+                }
+            }
+            StackEvent::PeerStats(stats) => self.on_pair(stats.selected_candidate_pair),
+            StackEvent::MediaEgressStats(stats) => {
+                if let Some(event) = self.streams.egress(&stats) {
+                    self.events.push_back(event);
+                }
+            }
+            StackEvent::MediaIngressStats(stats) => self.streams.ingress(&stats),
+            _ => {}
+        }
+    }
+
+    fn on_pair(&mut self, pair: Option<str0m::stats::CandidatePairStats>) {
+        let Some(pair) = pair else { return };
+        let pair = PairStats {
+            transport: convert::transport(pair.protocol),
+            local: pair.local.addr,
+            remote: pair.remote.addr,
+            current_rtt: pair.current_round_trip_time,
+            total_rtt: pair.total_round_trip_time,
+            responses_received: pair.responses_received,
+            available_outgoing_bitrate: None,
+        };
+        let same = self
+            .pair
+            .is_some_and(|before| before.local == pair.local && before.remote == pair.remote);
+        if !same {
+            self.transport.selected_pair_changes += 1;
+        }
+        self.pair = Some(pair);
+    }
+
+    fn on_rtp(&mut self, packet: RtpPacket) {
+        let ssrc = Ssrc(*packet.header.ssrc);
+        if !self.streams.knows_inbound(ssrc) {
+            // The peer sends what no description announced; the m-line stands in the packet.
+            let mut api = self.rtc.direct_api();
+            let Some(stream) = api.stream_rx(&packet.header.ssrc) else {
+                return;
+            };
+            let (mid, rid) = (stream.mid(), stream.rid());
+            self.streams.discover(ssrc, mid, rid);
+        }
+        let pt = Pt(*packet.header.payload_type);
+        let sequence_number = *packet.seq_no;
+        let Some(Inbound { mid, rid, .. }) = self.streams.received(
+            ssrc,
+            pt,
+            sequence_number,
+            packet.header.timestamp,
+            packet.timestamp,
+            packet.payload.len(),
+        ) else {
+            return;
+        };
+        let (mid, rid): (Mid, _) = (mid.clone(), rid.clone());
+        let values = &packet.header.ext_vals;
+        let audio_level = values.audio_level.map(|level| AudioLevel {
+            level: level.unsigned_abs().min(127),
+            voice: values.voice_activity.unwrap_or(false),
+        });
+        let sources = packet
+            .header
+            .csrc
+            .get(..packet.header.csrc_count)
+            .unwrap_or_default();
+        self.events.push_back(Event::Rtp(IncomingRtp {
+            mid,
+            rid,
+            ssrc,
+            pt,
+            sequence_number,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            audio_level,
+            csrc: sources.to_vec(),
+            arrival: packet.timestamp,
+            payload: packet.payload,
+        }));
+    }
+}
+
+/// Wall time as RTCP states it: 32.32 fixed-point seconds since 1900.
+fn ntp(time: std::time::SystemTime) -> u64 {
+    const SECONDS_1900_TO_1970: u64 = 2_208_988_800;
+    let since = time
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = (since.as_secs() + SECONDS_1900_TO_1970) << 32;
+    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    seconds | fraction
+}
+
+fn low_32(value: u64) -> u32 {
+    // The mask makes the conversion exact.
+    u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! One error type for each kind of call.
 
-use lk_types::{Codec, Mid, Pt, Ssrc};
+use lk_types::{Codec, Mid, Pt, Rid, Ssrc};
 use thiserror::Error;
 
 use crate::ChannelKey;
@@ -11,9 +11,6 @@ pub enum EngineError {
     /// No certificate could be made.
     #[error("certificate: the crypto provider made none")]
     Certificate,
-    /// The protocol stack refused to go on; the connection is lost.
-    #[error("transport: {0}")]
-    Transport(String),
 }
 
 /// A plan that cannot be carried out.
@@ -25,9 +22,12 @@ pub enum ApplyError {
     /// `Plan` names no m-line that could carry the transport.
     #[error("media: the plan has no m-line in use")]
     Empty,
-    /// The identification does not fit the engine's limit of 16 bytes.
-    #[error("mid `{0}`: longer than 16 bytes")]
+    /// The identification is used twice or does not fit the engine's limit of 16 bytes.
+    #[error("mid `{0}`: empty, not ASCII, longer than 16 bytes, or used twice")]
     Mid(Mid),
+    /// The layer's identification does not fit the engine's limit of 8 bytes.
+    #[error("rid `{0}`: empty, not ASCII or longer than 8 bytes")]
+    Rid(Rid),
     /// The payload type stands for something else already.
     #[error("payload type {pt} of mid `{mid}`: {codec} collides with what it meant before")]
     PayloadType {
@@ -50,8 +50,8 @@ pub enum ApplyError {
         /// What it should carry.
         codec: Codec,
     },
-    /// The same source stands in two m-lines.
-    #[error("ssrc {0}: used by two streams")]
+    /// The same source stands for two streams, or it is 0.
+    #[error("ssrc {0}: used by two streams, or zero")]
     Ssrc(Ssrc),
     /// The remote fingerprint, the credentials or the synthetic description were refused.
     #[error("description: {0}")]
@@ -85,6 +85,9 @@ pub enum SendError {
     /// The engine was closed or its transport is lost.
     #[error("engine: closed")]
     Closed,
+    /// There are no keys yet; the packet is lost.
+    #[error("engine: not connected yet")]
+    NotConnected,
     /// No plan declared this source, or its m-line does not send now.
     #[error("ssrc {0}: not declared for sending")]
     UnknownSsrc(Ssrc),

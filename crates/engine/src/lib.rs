@@ -9,14 +9,22 @@
 //! buffering: RTP payloads go in and come out as they are on the wire.
 #![forbid(unsafe_code)]
 
+mod apply;
 mod candidate;
 mod channel;
 mod config;
+mod convert;
+mod counters;
 mod engine;
 mod error;
 mod event;
+mod ice;
+mod remb;
 mod rtp;
 mod stats;
+mod streams;
+mod synth;
+mod table;
 
 pub use candidate::{CandidateKind, LocalCandidate, Transport};
 pub use channel::{ChannelInit, ChannelKey, ChannelState};

@@ -1,0 +1,57 @@
+//! Our identifiers and the stack's.
+
+use lk_jsep::plan::Fingerprint;
+use lk_types::{Mid, Rid, Ssrc};
+use str0m::media::{Mid as StackMid, Pt as StackPt, Rid as StackRid};
+use str0m::net::Protocol;
+use str0m::rtp::Ssrc as StackSsrc;
+
+use crate::Transport;
+
+/// Longest `a=mid` the stack can carry, in bytes.
+pub(crate) const MID_LIMIT: usize = 16;
+/// Longest `a=rid` the stack can carry, in bytes.
+pub(crate) const RID_LIMIT: usize = 8;
+
+pub(crate) fn mid(mid: &Mid) -> StackMid {
+    StackMid::from(mid.as_str())
+}
+
+pub(crate) fn rid(rid: &Rid) -> StackRid {
+    StackRid::from(rid.as_str())
+}
+
+pub(crate) fn ssrc(ssrc: Ssrc) -> StackSsrc {
+    StackSsrc::from(ssrc.0)
+}
+
+pub(crate) fn pt(pt: lk_types::Pt) -> StackPt {
+    StackPt::from(pt.0)
+}
+
+pub(crate) fn protocol(transport: Transport) -> Protocol {
+    match transport {
+        Transport::Udp => Protocol::Udp,
+        Transport::Tcp => Protocol::Tcp,
+    }
+}
+
+pub(crate) fn transport(protocol: Protocol) -> Transport {
+    match protocol {
+        Protocol::Udp => Transport::Udp,
+        Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => Transport::Tcp,
+    }
+}
+
+pub(crate) fn fingerprint(theirs: &str0m::crypto::Fingerprint) -> Fingerprint {
+    let value = theirs
+        .bytes
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect::<Vec<_>>()
+        .join(":");
+    Fingerprint {
+        algorithm: theirs.hash_func.to_ascii_lowercase(),
+        value,
+    }
+}
