@@ -1,0 +1,17 @@
+//! Where media, codecs and signal processing are joined: one task for each sender and for each receiver somebody
+//! listens to.
+//!
+//! A pipeline knows neither session nor façade. The session feeds it packets and takes its packets; the façade gives
+//! it samples and takes its samples. Tasks are spawned on a runtime that is handed in, and none of them keeps a timer
+//! while there is nothing to do.
+
+pub(crate) mod audio_recv;
+pub(crate) mod audio_send;
+pub(crate) mod audio_sink;
+pub(crate) mod audio_source;
+mod level;
+mod opus_packets;
+mod opus_stream;
+mod tap;
+#[cfg(test)]
+mod tests;
