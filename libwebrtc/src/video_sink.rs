@@ -1,0 +1,58 @@
+//! Hands pictures to the streams that listen.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use crate::frame_queue::FrameQueue;
+use crate::video_frame::{BoxVideoFrame, FrameMetadata, VideoBuffer, VideoFrame};
+
+/// The listeners of one track or source.
+#[derive(Default)]
+pub(crate) struct VideoSinks {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queues: Vec<Weak<FrameQueue<BoxVideoFrame>>>,
+    ended: bool,
+}
+
+impl VideoSinks {
+    /// Adds a listener; one that comes after the end ends at once.
+    pub(crate) fn add(&self, queue: &Arc<FrameQueue<BoxVideoFrame>>) {
+        let mut state = self.state.lock();
+        if state.ended {
+            drop(state);
+            queue.end();
+        } else {
+            state.queues.retain(|queue| queue.strong_count() > 0);
+            state.queues.push(Arc::downgrade(queue));
+        }
+    }
+
+    /// Gives every listener its own copy; says whether anybody took one.
+    pub(crate) fn deliver<T: AsRef<dyn VideoBuffer>>(&self, frame: &VideoFrame<T>, timestamp_us: i64) -> bool {
+        let queues: Vec<_> = self.state.lock().queues.iter().filter_map(Weak::upgrade).collect();
+        let mut taken = false;
+        for queue in queues {
+            let buffer = Box::new(frame.buffer.as_ref().to_i420());
+            let frame_metadata: Option<FrameMetadata> = frame.frame_metadata.clone();
+            taken |= queue.push(VideoFrame { rotation: frame.rotation, timestamp_us, frame_metadata, buffer });
+        }
+        taken
+    }
+
+    /// No more pictures come.
+    pub(crate) fn end(&self) {
+        let queues = {
+            let mut state = self.state.lock();
+            state.ended = true;
+            std::mem::take(&mut state.queues)
+        };
+        for queue in queues.iter().filter_map(Weak::upgrade) {
+            queue.end();
+        }
+    }
+}
