@@ -45,6 +45,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         roles = marker.args if marker else ()
         sides = [("publisher", "subscriber").index(role) for role in roles]
         pairs = [pair for pair in PAIRS if all(pair[side] == "ours" for side in sides)]
+        breaks = metafunc.definition.get_closest_marker("breaks")
+        if breaks and USES_OURS:
+            side = ("publisher", "subscriber").index(breaks.args[0])
+            pairs = [pair for pair in pairs if pair[side] == "ours"]
         metafunc.parametrize("pair", pairs, ids=["-".join(pair) for pair in pairs], indirect=True)
     if "kind" in metafunc.fixturenames:
         only_ours = metafunc.definition.get_closest_marker("ours") is not None
@@ -65,8 +69,9 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = os.environ.get("LIVEKIT_TEST_LOGS")
     if not kept:
         return tmp_path_factory.mktemp("logs")
-    Path(kept).mkdir(parents=True, exist_ok=True)
-    return Path(kept)
+    folder = Path(kept) / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def test_nobody_listens(stage, kind, closed_port):
 def test_a_server_that_says_nothing(stage, kind, silent_port):
     peer = stage.peer(kind)
     _refused(
-        peer, f"ws://127.0.0.1:{silent_port}", token(stage.room, "alice"), within=15, connect_timeout=1.0
+        peer, f"ws://127.0.0.1:{silent_port}", token(stage.room, "alice"), within=25, connect_timeout=1.0
     )
     stage.enter(peer, "alice")
 

@@ -11,6 +11,7 @@ STARTS_OVER = [
 ]
 
 
+@pytest.mark.breaks("publisher")
 @pytest.mark.parametrize("single", [True, False], ids=["one-connection", "two-connections"])
 @pytest.mark.parametrize("scenario", RESUMES)
 def test_a_resumed_publisher_keeps_its_tracks(pair, scenario, single):
@@ -31,6 +32,7 @@ def test_a_resumed_publisher_keeps_its_tracks(pair, scenario, single):
     assert bob.history("participant_disconnected") == []
 
 
+@pytest.mark.breaks("publisher")
 @pytest.mark.parametrize("scenario", STARTS_OVER)
 def test_a_publisher_that_starts_over_is_heard_again(pair, scenario):
     alice, bob = pair.enter()
@@ -50,6 +52,7 @@ def test_a_publisher_that_starts_over_is_heard_again(pair, scenario):
     bob.call("hear", track=sid)
 
 
+@pytest.mark.breaks("subscriber")
 @pytest.mark.parametrize("scenario", ["SIMULATE_SIGNAL_RECONNECT", "SIMULATE_FULL_RECONNECT"])
 def test_a_subscriber_that_reconnects_hears_again(pair, scenario):
     alice, bob = pair.enter()
@@ -66,6 +69,7 @@ def test_a_subscriber_that_reconnects_hears_again(pair, scenario):
     bob.call("hear")
 
 
+@pytest.mark.breaks("publisher")
 def test_data_flows_after_a_full_reconnect(pair):
     alice, bob = pair.enter()
     mark, seen = alice.mark(), bob.mark()
@@ -77,12 +81,16 @@ def test_data_flows_after_a_full_reconnect(pair):
         bob.expect("data_received", topic=f"{reliable}", since=seen)
 
 
+@pytest.mark.breaks("publisher")
 def test_a_simulated_speaker_is_told(pair):
     alice, bob = pair.enter()
+    alice.call("publish_tone", amplitude=0.0)
+    bob.expect("track_subscribed", name="tone")
     alice.call("simulate", kind="SIMULATE_SPEAKER")
-    bob.expect("active_speakers_changed", timeout=12)
+    bob.expect("active_speakers_changed", speakers=["alice"], timeout=12)
 
 
+@pytest.mark.breaks("publisher")
 def test_a_server_that_says_goodbye_disconnects(pair):
     alice, bob = pair.enter()
     alice.call("simulate", kind="SIMULATE_SERVER_LEAVE")
