@@ -16,8 +16,8 @@ const PAUSE: i64 = ms(200);
 /// A rise of transit after a pause that asks which of the two it was.
 const SUSPICIOUS: i64 = ms(100);
 
-/// Packets after a pause within which a stall shows by its backlog.
-const VERDICT: u32 = 10;
+/// Time after a pause within which a stall shows by its backlog.
+const VERDICT: i64 = ms(200);
 
 /// Bound on the window's entries, whatever the network does.
 const MAX_ENTRIES: usize = 512;
@@ -25,9 +25,11 @@ const MAX_ENTRIES: usize = 512;
 /// A rise of transit after a pause, until it is known what it means.
 #[derive(Debug)]
 struct Suspicion {
-    transit: i64,
+    since: i64,
     rise: i64,
-    packets_left: u32,
+    /// Transit below which there was a backlog, hence a stall.
+    stall_below: i64,
+    stall: bool,
 }
 
 /// The windowed minimum of transit, and jitter.
@@ -60,45 +62,27 @@ impl Arrivals {
                 self.window.clear();
                 self.window.push_back((arrival, transit));
                 self.suspicion = Some(Suspicion {
-                    transit,
+                    since: arrival,
                     rise,
-                    packets_left: VERDICT,
+                    stall_below: transit - (rise / 2).min(SUSPICIOUS),
+                    stall: false,
                 });
                 return None;
             }
         }
+        self.extend_window(arrival, transit);
 
-        let mut counted = None;
+        // A backlog may come in any order: until it is through, single packets say nothing.
+        let mut counted = self.base().map(|base| transit - base);
         if let Some(suspicion) = &mut self.suspicion {
-            suspicion.packets_left -= 1;
-            if suspicion.transit - transit > (suspicion.rise / 2).min(SUSPICIOUS) {
-                counted = Some(suspicion.rise);
-                self.suspicion = None;
-            } else if suspicion.packets_left == 0 {
+            counted = None;
+            suspicion.stall |= transit < suspicion.stall_below;
+            if arrival - suspicion.since > VERDICT {
+                counted = suspicion.stall.then_some(suspicion.rise);
                 self.suspicion = None;
             }
         }
-
-        while self
-            .window
-            .front()
-            .is_some_and(|(seen, _)| arrival - seen > WINDOW)
-        {
-            self.window.pop_front();
-        }
-        while self
-            .window
-            .back()
-            .is_some_and(|(_, other)| *other >= transit)
-        {
-            self.window.pop_back();
-        }
-        if self.window.len() == MAX_ENTRIES {
-            // The largest of the window; the minimum is not touched.
-            self.window.pop_back();
-        }
-        self.window.push_back((arrival, transit));
-        counted.or_else(|| self.base().map(|base| transit - base))
+        counted
     }
 
     /// Transit of the fastest recent packet; `None` before the first.
@@ -126,6 +110,28 @@ impl Arrivals {
         self.window.clear();
         self.last = None;
         self.suspicion = None;
+    }
+
+    fn extend_window(&mut self, arrival: i64, transit: i64) {
+        while self
+            .window
+            .front()
+            .is_some_and(|(seen, _)| arrival - seen > WINDOW)
+        {
+            self.window.pop_front();
+        }
+        while self
+            .window
+            .back()
+            .is_some_and(|(_, other)| *other >= transit)
+        {
+            self.window.pop_back();
+        }
+        if self.window.len() == MAX_ENTRIES {
+            // The largest of the window; the minimum is not touched.
+            self.window.pop_back();
+        }
+        self.window.push_back((arrival, transit));
     }
 }
 
@@ -160,12 +166,11 @@ mod tests {
             arrivals.observe(index * 960, index * 960);
         }
         assert_eq!(arrivals.observe(50 * 960 + ms(700), 50 * 960), None);
-        for index in 51..100 {
-            assert_eq!(
-                arrivals.observe(index * 960 + ms(700), index * 960),
-                Some(0)
-            );
-        }
+        let counted: Vec<i64> = (51..100)
+            .filter_map(|index| arrivals.observe(index * 960 + ms(700), index * 960))
+            .collect();
+        assert!(counted.len() > 30);
+        assert!(counted.iter().all(|late| *late == 0));
     }
 
     #[test]
@@ -175,14 +180,16 @@ mod tests {
             arrivals.observe(index * 960, index * 960);
         }
         let back = 50 * 960 + ms(400);
-        let counted: Vec<i64> = (50..70)
-            .filter_map(|index| arrivals.observe(back, index * 960))
+        // In no particular order.
+        assert_eq!(arrivals.observe(back, 50 * 960), None);
+        for index in (60..70).chain(51..60) {
+            assert_eq!(arrivals.observe(back, index * 960), None);
+        }
+        let counted: Vec<i64> = (70..100)
+            .filter_map(|index| arrivals.observe(index * 960, index * 960))
             .collect();
-        assert_eq!(counted.iter().filter(|late| **late == ms(400)).count(), 1);
-        assert_eq!(
-            counted.iter().filter(|late| **late == 0).count(),
-            counted.len() - 1
-        );
-        assert_eq!(arrivals.base(), Some(back - 69 * 960));
+        assert_eq!(counted[0], ms(400), "the first packet's lateness");
+        assert!(counted[1..].iter().all(|late| *late == 0));
+        assert_eq!(arrivals.base(), Some(0));
     }
 }

@@ -273,6 +273,13 @@ impl<D: AudioDecoder> JitterBuffer<D> {
         Duration::from_micros(self.target.frames().unsigned_abs() * 1_000 / 48)
     }
 
+    /// RTP timestamp of the sound that the next pull begins with, to keep in step with video; `None` before the first
+    /// packet is played.
+    pub fn playout_timestamp(&self) -> Option<u32> {
+        self.next
+            .map(|next| (next - self.output.pending() as i64) as u32)
+    }
+
     /// Packets and bytes of payload that wait.
     pub fn queued(&self) -> (usize, usize) {
         (self.packets.len(), self.packets.bytes())

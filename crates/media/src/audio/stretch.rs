@@ -45,7 +45,7 @@ impl Stretcher {
             return 0;
         }
         let (read, channels, pending) = (output.read(), output.channels(), output.pending());
-        let longest = (usize::try_from(excess).unwrap_or(0) + HALF)
+        let longest = (usize::try_from(excess).unwrap_or(0) + HALF / 2)
             .min(MAX_LAG)
             .min(pending.saturating_sub(HALF));
         // The window straddles the seam: what was just played must go on as well as what follows.
@@ -62,9 +62,7 @@ impl Stretcher {
             self.attempts += 1;
             return 0;
         };
-        let fade = (pending - found.lag)
-            .min(found.lag)
-            .max(HALF.min(found.lag));
+        let fade = found.lag.min(pending - found.lag);
         cross_fade(output.pcm_mut(), channels, read, read + found.lag, fade);
         output.remove(read + fade, found.lag);
         self.done();

@@ -46,12 +46,12 @@ pub(super) struct DelayTarget {
 
 impl DelayTarget {
     pub(super) fn new(bounds: Bounds) -> Self {
-        // Before anything is known: likely within 10 ms, hardly beyond 20.
+        // Before anything is known: likely within 10 ms, hardly beyond 15.
         let mut weights = [0.0; BUCKETS];
-        weights[..4].copy_from_slice(&[0.5, 0.25, 0.15, 0.1]);
+        weights[..3].copy_from_slice(&[0.6, 0.3, 0.1]);
         let mut target = Self {
             weights,
-            packets: 1.0,
+            packets: 10.0,
             quantile: 0,
             loss: 0.0,
             reach: 0,
@@ -63,8 +63,8 @@ impl DelayTarget {
 
     /// A packet came `late` frames after the fastest would have.
     pub(super) fn observe(&mut self, late: i64) {
-        // Quick at first: each of the first packets weighs as much as all before it together would after many.
-        let keep = KEEP.min(self.packets / (self.packets + 2.0));
+        // Quick at first, but never so that one packet makes up the quantile's tail for long.
+        let keep = KEEP.min(self.packets / (self.packets + 1.5));
         self.packets += 1.0;
         let bucket = usize::try_from(late / BUCKET).unwrap_or(0).min(BUCKETS - 1);
         for weight in &mut self.weights {

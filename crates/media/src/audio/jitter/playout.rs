@@ -11,7 +11,7 @@ const CATCH_UP: i64 = ms(400);
 
 /// The band around the target within which nothing is done.
 const BELOW: i64 = ms(5);
-const ABOVE: i64 = ms(10);
+const ABOVE: i64 = ms(8);
 
 /// What concealment is asked for is a multiple of this: 2.5 ms.
 const GRAIN: i64 = 120;

@@ -1,0 +1,166 @@
+//! The stream changes under way: another SSRC, other numbers, other packets.
+
+mod support;
+
+use std::time::Duration;
+
+use lk_media::audio::{AudioPacket, JitterBuffer, JitterConfig, PullKind};
+use lk_types::Ssrc;
+use support::measure::{likeness, slope};
+use support::network::{NetworkConfig, transmit};
+use support::opus_decoder::OpusDecoder;
+use support::sender::{SendConfig, Sent, encode};
+use support::session::{Outcome, receive};
+use support::{epoch, signal};
+
+const SECONDS: usize = 8;
+
+fn network() -> NetworkConfig {
+    NetworkConfig {
+        seed: 6,
+        jitter_ms: 4.0,
+        ..NetworkConfig::default()
+    }
+}
+
+/// A recording whose packets from 4 s on are changed.
+fn changed(change: impl Fn(&mut Sent)) -> Outcome {
+    let sound = signal::speech(4, SECONDS * 48_000);
+    let mut sent = encode(&sound, SendConfig::default());
+    let arrivals = transmit(&sent, 960, &network());
+    sent.iter_mut().skip(200).for_each(change);
+    receive(&sound, &sent, &arrivals, SendConfig::default(), &network())
+}
+
+fn goes_on(outcome: &Outcome, within: usize) {
+    let from = 404 + within;
+    assert!(
+        outcome.kinds[from..780]
+            .iter()
+            .all(|kind| *kind == PullKind::Decoded)
+    );
+    assert!(slope(outcome) < 1.1, "{}", slope(outcome));
+    assert!(
+        outcome.stats.packets_discarded <= 3,
+        "{}",
+        outcome.stats.packets_discarded
+    );
+    assert_eq!(outcome.stats.packets_lost, 0);
+}
+
+#[test]
+fn another_ssrc_is_another_stream() {
+    let outcome = changed(|sent| {
+        sent.ssrc = 8;
+        sent.sequence = sent.sequence.wrapping_add(30_000);
+        sent.timestamp = sent.timestamp.wrapping_add(3_000_000_000);
+    });
+    goes_on(&outcome, 6);
+}
+
+#[test]
+fn timestamps_that_jump_either_way_go_on() {
+    for jump in [
+        48_000_u32 * 60,
+        48_000 * 2,
+        48_000 * 600_u32,
+        0_u32.wrapping_sub(48_000 * 60),
+        0_u32.wrapping_sub(48_000),
+    ] {
+        let outcome = changed(|sent| sent.timestamp = sent.timestamp.wrapping_add(jump));
+        goes_on(&outcome, 8);
+    }
+}
+
+#[test]
+fn sequence_numbers_that_jump_go_on() {
+    let outcome = changed(|sent| sent.sequence = sent.sequence.wrapping_add(20_000));
+    goes_on(&outcome, 6);
+    assert!(likeness(&outcome, 420, 780).good > 0.99);
+}
+
+#[test]
+fn a_reset_buffer_takes_any_stream() {
+    let sent = encode(&signal::speech(4, 48_000), SendConfig::default());
+    let mut buffer = JitterBuffer::new(OpusDecoder::new(1), JitterConfig::default());
+    let start = epoch();
+    let mut out = Vec::new();
+    let mut decoded = 0;
+    for round in 0..3_u64 {
+        for (index, one) in sent.iter().enumerate() {
+            let at = start + Duration::from_millis(round * 1_000 + index as u64 * 20);
+            buffer.insert(&AudioPacket {
+                ssrc: Ssrc(1),
+                sequence: one.sequence.wrapping_add(17_000 * round as u16),
+                timestamp: one.timestamp.wrapping_sub(900_000 * round as u32),
+                arrival: at,
+                marker: false,
+                payload: &one.payload,
+            });
+            for half in 0..2 {
+                let pulled = buffer.pull_into(at + Duration::from_millis(half * 10), &mut out);
+                decoded += usize::from(pulled.kind == PullKind::Decoded);
+            }
+        }
+        buffer.reset();
+        assert_eq!(buffer.queued(), (0, 0));
+    }
+    assert!(decoded > 270, "{decoded} of 300");
+}
+
+#[test]
+fn a_stream_that_ends_becomes_idle_and_wakes() {
+    let sound = signal::speech(4, 48_000);
+    let sent = encode(&sound, SendConfig::default());
+    let mut buffer = JitterBuffer::new(OpusDecoder::new(1), JitterConfig::default());
+    let start = epoch();
+    let mut out = Vec::new();
+    assert!(buffer.is_idle(start));
+    assert!(buffer.pull_into(start, &mut out).idle);
+    let insert = |buffer: &mut JitterBuffer<OpusDecoder>, index: usize, at| {
+        buffer.insert(&AudioPacket {
+            ssrc: Ssrc(1),
+            sequence: sent[index].sequence,
+            timestamp: sent[index].timestamp,
+            arrival: at,
+            marker: false,
+            payload: &sent[index].payload,
+        });
+    };
+    for index in 0..10 {
+        insert(
+            &mut buffer,
+            index,
+            start + Duration::from_millis(index as u64 * 20),
+        );
+    }
+    let mut idle_from = None;
+    for pull in 0..300_u64 {
+        let pulled = buffer.pull_into(start + Duration::from_millis(190 + pull * 10), &mut out);
+        if pulled.idle && idle_from.is_none() {
+            idle_from = Some(pull * 10);
+        }
+        assert!(idle_from.is_none() || pulled.idle);
+    }
+    assert!(
+        idle_from.is_some_and(|ms| (900..1_200).contains(&ms)),
+        "{idle_from:?}"
+    );
+
+    // After a minute of sleep the next packet plays within two packets' time.
+    let later = start + Duration::from_secs(60);
+    for index in 10..20 {
+        let at = later + Duration::from_millis((index as u64 - 10) * 20);
+        insert(&mut buffer, index, at);
+        assert!(!buffer.is_idle(at));
+        let first = buffer.pull_into(at, &mut out);
+        let second = buffer.pull_into(at + Duration::from_millis(10), &mut out);
+        if index >= 12 {
+            assert_eq!(
+                (first.kind, second.kind),
+                (PullKind::Decoded, PullKind::Decoded),
+                "packet {index}"
+            );
+        }
+    }
+}
