@@ -89,8 +89,14 @@ impl Default for Capabilities {
     /// Google's library offers (seen in the offer of the Python SDK 1.2.1).
     fn default() -> Self {
         Self {
-            audio: KindCapabilities { codecs: audio_codecs(), extensions: extensions(AUDIO_EXTENSIONS) },
-            video: KindCapabilities { codecs: video_codecs(), extensions: extensions(VIDEO_EXTENSIONS) },
+            audio: KindCapabilities {
+                codecs: audio_codecs(),
+                extensions: extensions(AUDIO_EXTENSIONS),
+            },
+            video: KindCapabilities {
+                codecs: video_codecs(),
+                extensions: extensions(VIDEO_EXTENSIONS),
+            },
         }
     }
 }
@@ -102,7 +108,8 @@ pub mod extension {
     /// 24-bit absolute send time, which REMB estimators read.
     pub const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
     /// Transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions).
-    pub const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+    pub const TRANSPORT_CC: &str =
+        "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
     /// Media identification (RFC 8843).
     pub const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
     /// Simulcast layer (RFC 8852).
@@ -142,7 +149,12 @@ const VIDEO_EXTENSIONS: &[(u8, &str)] = &[
 ];
 
 fn extensions(list: &[(u8, &str)]) -> Vec<ExtensionCapability> {
-    list.iter().map(|&(id, uri)| ExtensionCapability { uri: uri.to_owned(), id }).collect()
+    list.iter()
+        .map(|&(id, uri)| ExtensionCapability {
+            uri: uri.to_owned(),
+            id,
+        })
+        .collect()
 }
 
 fn audio_codecs() -> Vec<CodecCapability> {
@@ -178,9 +190,19 @@ fn video_codecs() -> Vec<CodecCapability> {
         (Codec::H264, h264(0, "42001f"), 107, 108),
         (Codec::H264, h264(1, "42e01f"), 109, 114),
         (Codec::H264, h264(0, "42e01f"), 115, 116),
-        (Codec::Av1, "level-idx=5;profile=0;tier=0".to_owned(), 45, 46),
+        (
+            Codec::Av1,
+            "level-idx=5;profile=0;tier=0".to_owned(),
+            45,
+            46,
+        ),
         (Codec::Vp9, "profile-id=0".to_owned(), 98, 99),
-        (Codec::H265, "level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST".to_owned(), 49, 50),
+        (
+            Codec::H265,
+            "level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST".to_owned(),
+            49,
+            50,
+        ),
     ]
     .into_iter()
     .map(|(codec, parameters, pt, rtx)| CodecCapability {
@@ -188,7 +210,9 @@ fn video_codecs() -> Vec<CodecCapability> {
         clock_rate: 90_000,
         channels: None,
         fmtp: fmtp::split(&parameters),
-        feedback: ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"].map(str::to_owned).to_vec(),
+        feedback: ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"]
+            .map(str::to_owned)
+            .to_vec(),
         pt: Pt(pt),
         rtx: Some(Pt(rtx)),
     })

@@ -16,8 +16,12 @@ pub fn same_variant(codec: Codec, ours: &[(String, String)], theirs: &[(String, 
     match codec {
         // RFC 6184 §8.2.2: mode and profile must be the same, the level may differ.
         Codec::H264 => {
-            let profile = |pairs| H264Profile::parse(fmtp::value(pairs, "profile-level-id").unwrap_or("42000a"));
-            same("packetization-mode", "0") && profile(ours).is_some() && profile(ours) == profile(theirs)
+            let profile = |pairs| {
+                H264Profile::parse(fmtp::value(pairs, "profile-level-id").unwrap_or("42000a"))
+            };
+            same("packetization-mode", "0")
+                && profile(ours).is_some()
+                && profile(ours) == profile(theirs)
         }
         // RFC 9628 §6.
         Codec::Vp9 => same("profile-id", "0"),
@@ -70,18 +74,29 @@ impl H264Profile {
 /// The `profile-level-id` of an answer (RFC 6184 §8.2.2): our own level where both sides allow asymmetry, else
 /// the lower of the two.
 #[must_use]
-pub fn answer_profile_level_id(ours: &[(String, String)], theirs: &[(String, String)]) -> Option<String> {
+pub fn answer_profile_level_id(
+    ours: &[(String, String)],
+    theirs: &[(String, String)],
+) -> Option<String> {
     let own = fmtp::value(ours, "profile-level-id")?;
     let other = fmtp::value(theirs, "profile-level-id").unwrap_or(own);
     let asymmetric = |pairs| fmtp::value(pairs, "level-asymmetry-allowed") == Some("1");
     let (own_idc, own_iop, own_level) = bytes(own)?;
     let (_, _, other_level) = bytes(other)?;
-    let level = if asymmetric(ours) && asymmetric(theirs) { own_level } else { own_level.min(other_level) };
+    let level = if asymmetric(ours) && asymmetric(theirs) {
+        own_level
+    } else {
+        own_level.min(other_level)
+    };
     Some(format!("{own_idc:02x}{own_iop:02x}{level:02x}"))
 }
 
 fn bytes(profile_level_id: &str) -> Option<(u8, u8, u8)> {
-    if profile_level_id.len() != 6 || !profile_level_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if profile_level_id.len() != 6
+        || !profile_level_id
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+    {
         return None;
     }
     let value = u32::from_str_radix(profile_level_id, 16).ok()?;
@@ -100,12 +115,39 @@ mod tests {
     #[test]
     fn h264_matches_by_profile_and_mode_but_not_by_level() {
         let ours = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-        assert!(same(Codec::H264, ours, "packetization-mode=1;profile-level-id=42e034"));
-        assert!(same(Codec::H264, ours, "profile-level-id=42C01F;packetization-mode=1"), "constrained baseline too");
-        assert!(!same(Codec::H264, ours, "packetization-mode=0;profile-level-id=42e01f"));
-        assert!(!same(Codec::H264, ours, "packetization-mode=1;profile-level-id=42001f"));
-        assert!(!same(Codec::H264, ours, "packetization-mode=1;profile-level-id=64001f"));
-        assert!(!same(Codec::H264, ours, "packetization-mode=1;profile-level-id=ééé"));
+        assert!(same(
+            Codec::H264,
+            ours,
+            "packetization-mode=1;profile-level-id=42e034"
+        ));
+        assert!(
+            same(
+                Codec::H264,
+                ours,
+                "profile-level-id=42C01F;packetization-mode=1"
+            ),
+            "constrained baseline too"
+        );
+        assert!(!same(
+            Codec::H264,
+            ours,
+            "packetization-mode=0;profile-level-id=42e01f"
+        ));
+        assert!(!same(
+            Codec::H264,
+            ours,
+            "packetization-mode=1;profile-level-id=42001f"
+        ));
+        assert!(!same(
+            Codec::H264,
+            ours,
+            "packetization-mode=1;profile-level-id=64001f"
+        ));
+        assert!(!same(
+            Codec::H264,
+            ours,
+            "packetization-mode=1;profile-level-id=ééé"
+        ));
     }
 
     #[test]
@@ -118,10 +160,22 @@ mod tests {
 
     #[test]
     fn the_answers_level_is_the_lower_one_unless_both_allow_asymmetry() {
-        let level = |ours: &str, theirs: &str| answer_profile_level_id(&fmtp::split(ours), &fmtp::split(theirs));
+        let level = |ours: &str, theirs: &str| {
+            answer_profile_level_id(&fmtp::split(ours), &fmtp::split(theirs))
+        };
         let asymmetric = "level-asymmetry-allowed=1;profile-level-id=42e01f";
-        assert_eq!(level(asymmetric, "level-asymmetry-allowed=1;profile-level-id=42e00d").as_deref(), Some("42e01f"));
-        assert_eq!(level(asymmetric, "profile-level-id=42e00d").as_deref(), Some("42e00d"));
+        assert_eq!(
+            level(
+                asymmetric,
+                "level-asymmetry-allowed=1;profile-level-id=42e00d"
+            )
+            .as_deref(),
+            Some("42e01f")
+        );
+        assert_eq!(
+            level(asymmetric, "profile-level-id=42e00d").as_deref(),
+            Some("42e00d")
+        );
         assert_eq!(level("", "profile-level-id=42e00d"), None);
     }
 }

@@ -18,11 +18,22 @@ impl Session {
     ///
     /// # Errors
     /// When the session is closed or the encodings' layer names are unfit.
-    pub fn add_transceiver(&mut self, kind: MediaKind, init: TransceiverInit) -> Result<TransceiverId, SessionError> {
+    pub fn add_transceiver(
+        &mut self,
+        kind: MediaKind,
+        init: TransceiverInit,
+    ) -> Result<TransceiverId, SessionError> {
         self.ensure_open()?;
         let mut encodings = checked_encodings(init.encodings)?;
         self.give_sources(kind, &mut encodings);
-        let id = self.push_transceiver(kind, init.direction, init.track_id, init.stream_ids, encodings, None);
+        let id = self.push_transceiver(
+            kind,
+            init.direction,
+            init.track_id,
+            init.stream_ids,
+            encodings,
+            None,
+        );
         Ok(id)
     }
 
@@ -37,7 +48,11 @@ impl Session {
         stream_ids: Vec<String>,
     ) -> Result<TransceiverId, SessionError> {
         self.ensure_open()?;
-        if self.transceivers.iter().any(|t| !t.stopped && t.sender.track_id.as_deref() == Some(track_id)) {
+        if self
+            .transceivers
+            .iter()
+            .any(|t| !t.stopped && t.sender.track_id.as_deref() == Some(track_id))
+        {
             return Err(SessionError::DuplicateTrack(track_id.to_owned()));
         }
         // W3C §5.1 addTrack step 7: a sender without a track that never sent.
@@ -58,7 +73,14 @@ impl Session {
         let mut encodings = vec![Encoding::default()];
         self.give_sources(kind, &mut encodings);
         let track = Some(track_id.to_owned());
-        let id = self.push_transceiver(kind, Direction::SendRecv, track, stream_ids, encodings, None);
+        let id = self.push_transceiver(
+            kind,
+            Direction::SendRecv,
+            track,
+            stream_ids,
+            encodings,
+            None,
+        );
         self.transceiver_mut(id)?.from_add_track = true;
         Ok(id)
     }
@@ -80,7 +102,11 @@ impl Session {
     ///
     /// # Errors
     /// When the transceiver does not exist or is stopped.
-    pub fn set_direction(&mut self, id: TransceiverId, direction: Direction) -> Result<(), SessionError> {
+    pub fn set_direction(
+        &mut self,
+        id: TransceiverId,
+        direction: Direction,
+    ) -> Result<(), SessionError> {
         self.running(id)?.direction = direction;
         Ok(())
     }
@@ -105,7 +131,11 @@ impl Session {
     ///
     /// # Errors
     /// When the transceiver does not exist or is stopped, or the list holds no codec of the capabilities.
-    pub fn set_codec_preferences(&mut self, id: TransceiverId, list: &[CodecPreference]) -> Result<(), SessionError> {
+    pub fn set_codec_preferences(
+        &mut self,
+        id: TransceiverId,
+        list: &[CodecPreference],
+    ) -> Result<(), SessionError> {
         let kind = self.running(id)?.kind;
         let preferences = match list {
             [] => None,
@@ -119,18 +149,37 @@ impl Session {
     ///
     /// # Errors
     /// When the transceiver does not exist, or encodings were added, removed, or reordered.
-    pub fn set_encodings(&mut self, id: TransceiverId, list: Vec<Encoding>) -> Result<(), SessionError> {
+    pub fn set_encodings(
+        &mut self,
+        id: TransceiverId,
+        list: Vec<Encoding>,
+    ) -> Result<(), SessionError> {
         self.ensure_open()?;
         let current = &mut self.transceiver_mut(id)?.sender.encodings;
         if current.len() != list.len() {
-            return Err(SessionError::Encodings(format!("{} given, sender has {}", list.len(), current.len())));
+            return Err(SessionError::Encodings(format!(
+                "{} given, sender has {}",
+                list.len(),
+                current.len()
+            )));
         }
-        if let Some((old, new)) = current.iter().zip(&list).find(|(old, new)| old.rid != new.rid) {
-            return Err(SessionError::Encodings(format!("rid {:?} given in place of {:?}", new.rid, old.rid)));
+        if let Some((old, new)) = current
+            .iter()
+            .zip(&list)
+            .find(|(old, new)| old.rid != new.rid)
+        {
+            return Err(SessionError::Encodings(format!(
+                "rid {:?} given in place of {:?}",
+                new.rid, old.rid
+            )));
         }
         check_values(&list)?;
         for (old, new) in current.iter_mut().zip(list) {
-            *old = Encoding { ssrc: old.ssrc, rtx_ssrc: old.rtx_ssrc, ..new };
+            *old = Encoding {
+                ssrc: old.ssrc,
+                rtx_ssrc: old.rtx_ssrc,
+                ..new
+            };
         }
         Ok(())
     }
@@ -139,7 +188,11 @@ impl Session {
     ///
     /// # Errors
     /// When the transceiver does not exist or is stopped.
-    pub fn set_track(&mut self, id: TransceiverId, track_id: Option<String>) -> Result<(), SessionError> {
+    pub fn set_track(
+        &mut self,
+        id: TransceiverId,
+        track_id: Option<String>,
+    ) -> Result<(), SessionError> {
         self.running(id)?.sender.track_id = track_id;
         Ok(())
     }
@@ -148,7 +201,11 @@ impl Session {
     ///
     /// # Errors
     /// When the transceiver does not exist or is stopped.
-    pub fn set_streams(&mut self, id: TransceiverId, stream_ids: Vec<String>) -> Result<(), SessionError> {
+    pub fn set_streams(
+        &mut self,
+        id: TransceiverId,
+        stream_ids: Vec<String>,
+    ) -> Result<(), SessionError> {
         self.running(id)?.sender.stream_ids = stream_ids;
         Ok(())
     }
@@ -156,7 +213,11 @@ impl Session {
     fn running(&mut self, id: TransceiverId) -> Result<&mut Transceiver, SessionError> {
         self.ensure_open()?;
         let transceiver = self.transceiver_mut(id)?;
-        if transceiver.stopping { Err(SessionError::Stopped(id)) } else { Ok(transceiver) }
+        if transceiver.stopping {
+            Err(SessionError::Stopped(id))
+        } else {
+            Ok(transceiver)
+        }
     }
 
     pub(crate) fn push_transceiver(
@@ -182,6 +243,7 @@ impl Session {
             stopping: false,
             stopped: false,
             from_add_track: false,
+            by_remote: false,
             has_sent: false,
             sender: Sender {
                 id: track_id.clone().unwrap_or_else(|| self.rng.uuid()),
@@ -210,7 +272,8 @@ impl Session {
             .collect();
         for encoding in encodings {
             encoding.ssrc = Some(new_ssrc(&mut self.rng, &mut taken));
-            encoding.rtx_ssrc = (kind == MediaKind::Video).then(|| new_ssrc(&mut self.rng, &mut taken));
+            encoding.rtx_ssrc =
+                (kind == MediaKind::Video).then(|| new_ssrc(&mut self.rng, &mut taken));
         }
     }
 }
@@ -237,22 +300,38 @@ fn checked_encodings(mut encodings: Vec<Encoding>) -> Result<Vec<Encoding>, Sess
         single.rid = None;
         return Ok(encodings);
     }
-    let named = encodings.iter().filter(|encoding| encoding.rid.is_some()).count();
+    let named = encodings
+        .iter()
+        .filter(|encoding| encoding.rid.is_some())
+        .count();
     if named == 0 {
         for (index, encoding) in encodings.iter_mut().enumerate() {
             encoding.rid = Some(Rid::new(&format!("{index}")));
         }
     } else if named != encodings.len() {
-        return Err(SessionError::Encodings(format!("{named} of {} have a rid", encodings.len())));
+        return Err(SessionError::Encodings(format!(
+            "{named} of {} have a rid",
+            encodings.len()
+        )));
     }
     for (index, encoding) in encodings.iter().enumerate() {
         let rid = encoding.rid.as_ref().map_or("", Rid::as_str);
         // RFC 8852 §3.1 and W3C: alphanumeric, at most 255 characters.
-        if rid.is_empty() || rid.len() > 255 || !rid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(SessionError::Encodings(format!("rid {rid:?} is not alphanumeric")));
+        if rid.is_empty()
+            || rid.len() > 255
+            || !rid.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        {
+            return Err(SessionError::Encodings(format!(
+                "rid {rid:?} is not alphanumeric"
+            )));
         }
-        if encodings[..index].iter().any(|other| other.rid == encoding.rid) {
-            return Err(SessionError::Encodings(format!("rid {rid:?} is given twice")));
+        if encodings[..index]
+            .iter()
+            .any(|other| other.rid == encoding.rid)
+        {
+            return Err(SessionError::Encodings(format!(
+                "rid {rid:?} is given twice"
+            )));
         }
     }
     Ok(encodings)
@@ -260,11 +339,21 @@ fn checked_encodings(mut encodings: Vec<Encoding>) -> Result<Vec<Encoding>, Sess
 
 fn check_values(encodings: &[Encoding]) -> Result<(), SessionError> {
     for encoding in encodings {
-        if let Some(scale) = encoding.scale_resolution_down_by.filter(|scale| !scale.is_finite() || *scale < 1.0) {
-            return Err(SessionError::Encodings(format!("scale_resolution_down_by {scale} is below 1")));
+        if let Some(scale) = encoding
+            .scale_resolution_down_by
+            .filter(|scale| !scale.is_finite() || *scale < 1.0)
+        {
+            return Err(SessionError::Encodings(format!(
+                "scale_resolution_down_by {scale} is below 1"
+            )));
         }
-        if let Some(rate) = encoding.max_framerate.filter(|rate| !rate.is_finite() || *rate < 0.0) {
-            return Err(SessionError::Encodings(format!("max_framerate {rate} is negative")));
+        if let Some(rate) = encoding
+            .max_framerate
+            .filter(|rate| !rate.is_finite() || *rate < 0.0)
+        {
+            return Err(SessionError::Encodings(format!(
+                "max_framerate {rate} is negative"
+            )));
         }
     }
     Ok(())
@@ -279,7 +368,9 @@ fn preferred(
     for preference in list {
         let wanted = preference.fmtp.as_deref().map(fmtp::split);
         let matching = capabilities.iter().filter(|capability| {
-            capability.mime_type().eq_ignore_ascii_case(&preference.mime_type)
+            capability
+                .mime_type()
+                .eq_ignore_ascii_case(&preference.mime_type)
                 && wanted.as_ref().is_none_or(|wanted| {
                     codec_match::same_variant(capability.codec, &capability.fmtp, wanted)
                 })
@@ -291,8 +382,14 @@ fn preferred(
         }
     }
     if kept.is_empty() {
-        let listed: Vec<&str> = list.iter().map(|preference| preference.mime_type.as_str()).collect();
-        return Err(SessionError::NoCodec { kind, listed: listed.join(", ") });
+        let listed: Vec<&str> = list
+            .iter()
+            .map(|preference| preference.mime_type.as_str())
+            .collect();
+        return Err(SessionError::NoCodec {
+            kind,
+            listed: listed.join(", "),
+        });
     }
     Ok(kept)
 }

@@ -23,7 +23,11 @@ impl SdpError {
     const EXCERPT: usize = 120;
 
     pub(crate) fn new(line: usize, text: &str, reason: impl Into<String>) -> Self {
-        Self { line, text: text.chars().take(Self::EXCERPT).collect(), reason: reason.into() }
+        Self {
+            line,
+            text: text.chars().take(Self::EXCERPT).collect(),
+            reason: reason.into(),
+        }
     }
 }
 

@@ -18,7 +18,13 @@ pub fn split(line: &str) -> Vec<(String, String)> {
 pub fn join(pairs: &[(String, String)]) -> String {
     let pieces: Vec<String> = pairs
         .iter()
-        .map(|(name, value)| if name.is_empty() { value.clone() } else { format!("{name}={value}") })
+        .map(|(name, value)| {
+            if name.is_empty() {
+                value.clone()
+            } else {
+                format!("{name}={value}")
+            }
+        })
         .collect();
     pieces.join(";")
 }
@@ -26,7 +32,10 @@ pub fn join(pairs: &[(String, String)]) -> String {
 /// The value of a parameter; names compare without case (RFC 8866 leaves it to the format, and all we know ignore it).
 #[must_use]
 pub fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    pairs
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
 }
 
 #[cfg(test)]

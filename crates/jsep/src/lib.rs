@@ -4,16 +4,22 @@
 //! responsible for candidates' connectivity, keys, packets or time.
 #![forbid(unsafe_code)]
 
+mod answer;
+mod apply;
 pub mod capability;
 pub mod codec_match;
+mod derive;
 mod edit;
 mod error;
 pub mod fmtp;
+mod negotiation_needed;
+mod offer;
 pub mod plan;
 mod registry;
 mod rng;
 mod rollback;
 pub mod sdp;
+mod section;
 mod session;
 mod state;
 mod transceiver;
@@ -23,5 +29,6 @@ pub use error::{SdpError, SessionError};
 pub use session::{Applied, Description, JsepEvent, OfferOptions, Session, SessionConfig};
 pub use state::{SdpType, Side, SignalingState};
 pub use transceiver::{
-    CodecPreference, Encoding, Priority, Receiver, Sender, Transceiver, TransceiverId, TransceiverInit,
+    CodecPreference, Encoding, Priority, Receiver, Sender, Transceiver, TransceiverId,
+    TransceiverInit,
 };

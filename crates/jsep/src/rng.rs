@@ -23,9 +23,17 @@ impl Rng {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         let mut key = [0; 8];
         for (word, bytes) in key.iter_mut().zip(seed.chunks_exact(4)) {
-            *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
+            *word = bytes
+                .iter()
+                .rev()
+                .fold(0, |word, byte| word << 8 | u32::from(*byte));
         }
-        Self { key, counter: 0, block: [0; 16], used: 16 }
+        Self {
+            key,
+            counter: 0,
+            block: [0; 16],
+            used: 16,
+        }
     }
 
     pub(crate) fn u32(&mut self) -> u32 {
@@ -45,8 +53,11 @@ impl Rng {
 
     /// `length` characters of the 64 that ICE allows (RFC 8839 §5.4, `ice-char`).
     pub(crate) fn token(&mut self, length: usize) -> String {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        (0..length).map(|_| char::from(ALPHABET[(self.u32() >> 26) as usize])).collect()
+        const ALPHABET: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        (0..length)
+            .map(|_| char::from(ALPHABET[(self.u32() >> 26) as usize]))
+            .collect()
     }
 
     /// A version 4 UUID (RFC 9562 §5.4).
@@ -98,7 +109,10 @@ mod tests {
     #[test]
     fn the_zero_key_gives_the_published_key_stream() {
         // RFC 8439 appendix A.1, test vector 1: key, nonce and counter zero.
-        assert_eq!(block(&[0; 8], 0)[..4], [0xade0_b876, 0x903d_f1a0, 0xe56a_5d40, 0x28bd_8653]);
+        assert_eq!(
+            block(&[0; 8], 0)[..4],
+            [0xade0_b876, 0x903d_f1a0, 0xe56a_5d40, 0x28bd_8653]
+        );
     }
 
     #[test]

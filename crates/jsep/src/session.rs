@@ -153,14 +153,15 @@ pub struct Session {
     pub(crate) remote: Descriptions,
     /// Credentials used until an offer or answer brings others.
     pub(crate) first_ice: IceParameters,
-    /// W3C `[[LocalIceCredentialsToReplace]]` is not empty.
-    pub(crate) restart_wanted: bool,
+    /// User fragment that `restart_ice` wants replaced (W3C `[[LocalIceCredentialsToReplace]]`).
+    pub(crate) restart_from: Option<String>,
     /// Who made the first offer that was answered.
     pub(crate) first_offerer: Option<Side>,
     pub(crate) dtls_role: Option<DtlsRole>,
     /// Every mid that ever stood in a description: none is used for another m-line (RFC 8829 §5.2.1).
     pub(crate) used_mids: BTreeSet<Mid>,
     pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) last_plan: Option<Plan>,
 }
 
 impl Session {
@@ -185,11 +186,12 @@ impl Session {
             local: Descriptions::default(),
             remote: Descriptions::default(),
             first_ice,
-            restart_wanted: false,
+            restart_from: None,
             first_offerer: None,
             dtls_role: None,
             used_mids: BTreeSet::new(),
             snapshot: None,
+            last_plan: None,
             rng,
         }
     }
@@ -235,7 +237,11 @@ impl Session {
 
     /// Asks for new ICE credentials in the next offer (W3C `restartIce`).
     pub fn restart_ice(&mut self) {
-        self.restart_wanted = self.local.latest().is_some();
+        let local = self
+            .local
+            .latest()
+            .and_then(|description| description.sdp.ice());
+        self.restart_from = local.map(|ice| ice.ufrag);
     }
 
     /// Ends the session: every transceiver stops, every later call fails.
@@ -287,7 +293,9 @@ impl Session {
     /// One transceiver.
     #[must_use]
     pub fn transceiver(&self, id: TransceiverId) -> Option<&Transceiver> {
-        self.transceivers.iter().find(|transceiver| transceiver.id == id)
+        self.transceivers
+            .iter()
+            .find(|transceiver| transceiver.id == id)
     }
 
     /// What the session may negotiate.
@@ -311,14 +319,24 @@ impl Session {
     /// Credentials of the latest local description; those of the first offer before there is one.
     #[must_use]
     pub fn local_ice(&self) -> IceParameters {
-        self.local.latest().and_then(|description| description.sdp.ice()).unwrap_or_else(|| self.first_ice.clone())
+        self.local
+            .latest()
+            .and_then(|description| description.sdp.ice())
+            .unwrap_or_else(|| self.first_ice.clone())
     }
 
     pub(crate) fn ensure_open(&self) -> Result<(), SessionError> {
-        if self.state == SignalingState::Closed { Err(SessionError::Closed) } else { Ok(()) }
+        if self.state == SignalingState::Closed {
+            Err(SessionError::Closed)
+        } else {
+            Ok(())
+        }
     }
 
-    pub(crate) fn transceiver_mut(&mut self, id: TransceiverId) -> Result<&mut Transceiver, SessionError> {
+    pub(crate) fn transceiver_mut(
+        &mut self,
+        id: TransceiverId,
+    ) -> Result<&mut Transceiver, SessionError> {
         self.transceivers
             .iter_mut()
             .find(|transceiver| transceiver.id == id)
@@ -327,26 +345,23 @@ impl Session {
 
     /// The transceiver of an m-line.
     pub(crate) fn by_mid(&self, mid: &Mid) -> Option<&Transceiver> {
-        self.transceivers.iter().find(|transceiver| transceiver.mid.as_ref() == Some(mid))
+        self.transceivers
+            .iter()
+            .find(|transceiver| transceiver.mid.as_ref() == Some(mid))
     }
 
     pub(crate) fn of_kind(&self, kind: MediaKind) -> impl Iterator<Item = &Transceiver> {
-        self.transceivers.iter().filter(move |transceiver| transceiver.kind == kind)
+        self.transceivers
+            .iter()
+            .filter(move |transceiver| transceiver.kind == kind)
     }
 }
 
 /// 24 and 144 bits, in the lengths that Google's library uses (RFC 8839 §5.4 asks for 24 and 128).
 pub(crate) fn new_ice(rng: &mut Rng) -> IceParameters {
-    IceParameters { ufrag: rng.token(4), pwd: rng.token(24), lite: false }
-}
-
-impl Session {
-    fn make_offer(&mut self, _: &OfferOptions) -> Sdp { Sdp {} }
-    fn make_answer(&mut self) -> Result<Sdp, SessionError> { Err(SessionError::NoOffer { state: self.state }) }
-    fn set(&mut self, side: Side, sdp_type: SdpType, _: &str) -> Result<Applied, SessionError> {
-        Err(SessionError::WrongState { side: side.as_str(), sdp_type, state: self.state })
+    IceParameters {
+        ufrag: rng.token(4),
+        pwd: rng.token(24),
+        lite: false,
     }
-    /// W3C `[[NegotiationNeeded]]`, worked out anew.
-    #[must_use]
-    pub fn negotiation_needed(&self) -> bool { false }
 }

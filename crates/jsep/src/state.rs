@@ -75,11 +75,19 @@ impl SignalingState {
         use Side::{Local, Remote};
         match (self, side, sdp_type) {
             (Self::Stable | Self::HaveLocalOffer, Local, Offer) => Some(Self::HaveLocalOffer),
-            (Self::Stable | Self::HaveRemoteOffer | Self::HaveLocalOffer, Remote, Offer) => Some(Self::HaveRemoteOffer),
+            (Self::Stable | Self::HaveRemoteOffer | Self::HaveLocalOffer, Remote, Offer) => {
+                Some(Self::HaveRemoteOffer)
+            }
             (Self::HaveLocalOffer | Self::HaveRemotePrAnswer, Remote, Answer)
-            | (Self::HaveRemoteOffer | Self::HaveLocalPrAnswer, Local, Answer) => Some(Self::Stable),
-            (Self::HaveLocalOffer | Self::HaveRemotePrAnswer, Remote, PrAnswer) => Some(Self::HaveRemotePrAnswer),
-            (Self::HaveRemoteOffer | Self::HaveLocalPrAnswer, Local, PrAnswer) => Some(Self::HaveLocalPrAnswer),
+            | (Self::HaveRemoteOffer | Self::HaveLocalPrAnswer, Local, Answer) => {
+                Some(Self::Stable)
+            }
+            (Self::HaveLocalOffer | Self::HaveRemotePrAnswer, Remote, PrAnswer) => {
+                Some(Self::HaveRemotePrAnswer)
+            }
+            (Self::HaveRemoteOffer | Self::HaveLocalPrAnswer, Local, PrAnswer) => {
+                Some(Self::HaveLocalPrAnswer)
+            }
             // Either side may take back whichever offer is pending, but not once it was answered for good
             // or provisionally (W3C §4.4.1.5 step 4).
             (Self::HaveLocalOffer | Self::HaveRemoteOffer, _, Rollback) => Some(Self::Stable),
@@ -121,7 +129,10 @@ mod tests {
     #[test]
     fn an_exchange_ends_in_stable_whoever_offers() {
         assert_eq!(S::Stable.after(Local, Offer), Some(S::HaveLocalOffer));
-        assert_eq!(S::HaveLocalOffer.after(Remote, PrAnswer), Some(S::HaveRemotePrAnswer));
+        assert_eq!(
+            S::HaveLocalOffer.after(Remote, PrAnswer),
+            Some(S::HaveRemotePrAnswer)
+        );
         assert_eq!(S::HaveRemotePrAnswer.after(Remote, Answer), Some(S::Stable));
         assert_eq!(S::Stable.after(Remote, Offer), Some(S::HaveRemoteOffer));
         assert_eq!(S::HaveRemoteOffer.after(Local, Answer), Some(S::Stable));

@@ -125,6 +125,8 @@ pub struct Transceiver {
     pub(crate) stopped: bool,
     /// `addTrack` may have made it; only such ones may be taken by a remote m-line (RFC 8829 §5.10).
     pub(crate) from_add_track: bool,
+    /// An offer of the peer's made it.
+    pub(crate) by_remote: bool,
     /// Whether it ever sent (W3C `addTrack` reuses only senders that never did).
     pub(crate) has_sent: bool,
     pub(crate) sender: Sender,
@@ -169,7 +171,11 @@ impl Transceiver {
     /// Negotiated direction; `None` before the first answer and once stopped.
     #[must_use]
     pub fn current_direction(&self) -> Option<Direction> {
-        if self.stopped { None } else { self.current_direction }
+        if self.stopped {
+            None
+        } else {
+            self.current_direction
+        }
     }
 
     /// `stop` was called; the next exchange rejects its m-line.
