@@ -711,6 +711,75 @@ class Program:
         request.disconnect.reason = participant_pb2.CLIENT_INITIATED
         self._request(request)
 
+    async def ready(self) -> None:
+        """Nothing: answered as soon as the program runs, before the library is loaded."""
+
+    async def first_sound(self, room: str = "room", timeout: float = 15) -> dict[str, float]:
+        """Listens to the first audio track that is subscribed; when (monotonic clock) it was subscribed, gave its
+        first frame, and its first frame that is not silent."""
+        instance = self.rooms[room]
+        found: asyncio.Future[rtc.Track] = asyncio.get_running_loop().create_future()
+
+        def subscribed(track: rtc.Track, *_: Any) -> None:
+            if not found.done() and track.kind == rtc.TrackKind.KIND_AUDIO:
+                found.set_result(track)
+
+        instance.on("track_subscribed", subscribed)
+        times: dict[str, float] = {}
+
+        async def listen() -> None:
+            stream = rtc.AudioStream(await found)
+            times["subscribed"] = time.monotonic()
+            async for event in stream:
+                times.setdefault("frame", time.monotonic())
+                if np.abs(np.frombuffer(event.frame.data, dtype=np.int16).astype(np.int32)).max() > 300:
+                    times["sound"] = time.monotonic()
+                    break
+            await stream.aclose()
+
+        await asyncio.wait_for(listen(), timeout)
+        instance.off("track_subscribed", subscribed)
+        return times
+
+    async def pulses(self, name: str, count: int, room: str = "room", lead: int = 50) -> list[float]:
+        """Publishes a track of silence with a 30 ms burst each 400 ms; returns when each burst was captured."""
+        source = rtc.AudioSource(48000, 1, queue_size_ms=0)
+        track = rtc.LocalAudioTrack.create_audio_track(name, source)
+        await self._publish(room, name, track, "SOURCE_MICROPHONE", {})
+        await self.publications[room, name].wait_for_subscription()
+        loud = tones.Oscillator([1000.0], 0.5, 48000)
+        silence = bytes(960)
+        times = []
+        began = time.monotonic()
+        for number in range(lead + count * 40 + 40):
+            burst, phase = divmod(number - lead, 40)
+            sounding = number >= lead and phase < 3 and burst < count
+            data = loud.block(480) if sounding else silence
+            await asyncio.sleep(max(0.0, began + number / 100 - time.monotonic()))
+            if sounding and phase == 0:
+                times.append(time.monotonic())
+            await source.capture_frame(rtc.AudioFrame(data, 48000, 1, 480))
+        return times
+
+    async def hear_pulses(self, track: str, count: int, room: str = "room", timeout: float = 30) -> list[float]:
+        """When each burst of `pulses` was handed to this host."""
+        stream = rtc.AudioStream(self.remote(room, track).track)
+        times: list[float] = []
+
+        async def listen() -> None:
+            async for event in stream:
+                peak = np.abs(np.frombuffer(event.frame.data, dtype=np.int16).astype(np.int32)).max()
+                if peak > 4000 and (not times or time.monotonic() - times[-1] > 0.2):
+                    times.append(time.monotonic())
+                    if len(times) == count:
+                        return
+
+        try:
+            await asyncio.wait_for(listen(), timeout)
+        finally:
+            await stream.aclose()
+        return times
+
     async def cheap_requests(self, count: int) -> float:
         """Microseconds for one cheap request, the median of `count`, through the SDK's own client."""
         source = rtc.AudioSource(48000, 1)
