@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${CARGO_TARGET_DIR:-$PWD/target}
 interpreter=$(scripts/setup.sh --print)
-stages=(format lint header protocol dependencies edges rust docs c symbols examples python fuzz)
+stages=(format lint header protocol dependencies edges rust docs c symbols python fuzz)
 
 if [ "${1:-}" = --list ]; then
     printf '%s\n' "${stages[@]}"
@@ -53,11 +53,6 @@ symbols() {
     wanted=$(printf 'livekit_ffi_%s\n' dispose drop_handle initialize last_error request)
     [ "$found" = "$wanted" ] || { diff <(echo "$wanted") <(echo "$found") >&2; return 1; }
     echo "exactly the five symbols of the contract"
-}
-
-examples() {
-    cargo build --locked -p livekit-ffi
-    examples/run.sh
 }
 
 python() {

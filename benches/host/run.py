@@ -131,7 +131,7 @@ class Bench:
     def request(self, kind: str) -> Figures:
         with self.peers(kind, 1) as [peer]:
             peer.call("about")
-            return {"cheap request through Python, µs": peer.call("cheap_requests", count=20_000, timeout=60)}
+            return {"cheap request and drop, µs": peer.call("cheap_requests", count=20_000, timeout=60)}
 
     def cpu(self, kind: str) -> Figures:
         """One participant publishes, one receives, for five seconds; the same Python work on both sides."""

@@ -781,17 +781,26 @@ class Program:
         return times
 
     async def cheap_requests(self, count: int) -> float:
-        """Microseconds for one cheap request, the median of `count`, through the SDK's own client."""
+        """Microseconds for one cheap request and the drop of its answer, the median of `count`, without the SDK's
+        own work: the bytes are made once, and the answer is not parsed."""
         source = rtc.AudioSource(48000, 1)
         request = ffi_pb2.FfiRequest()
         request.clear_audio_buffer.source_handle = source._ffi_handle.handle
+        data = request.SerializeToString()
+        buffer = (ctypes.c_ubyte * len(data)).from_buffer_copy(data)
+        answer, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
+        where, length = ctypes.byref(answer), ctypes.byref(size)
+        library = FfiClient.instance._ffi_lib
+        call, drop, clock = library.livekit_ffi_request, library.livekit_ffi_drop_handle, time.perf_counter_ns
         times = []
         for _ in range(count):
-            began = time.perf_counter()
-            FfiClient.instance.request(request)
-            times.append(time.perf_counter() - began)
+            began = clock()
+            handle = call(buffer, len(data), where, length)
+            drop(handle)
+            times.append(clock() - began)
+            assert handle
         await source.aclose()
-        return float(np.median(times) * 1e6)
+        return float(np.median(times)) / 1000
 
     def _request(self, request: ffi_pb2.FfiRequest) -> ffi_pb2.FfiResponse:
         try:

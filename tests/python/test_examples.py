@@ -1,0 +1,39 @@
+"""The examples run as their readers would run them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import library
+
+from lkhost.tokens import token
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def _run(kind: str, *command: str, **extra: str) -> str:
+    env = {key: value for key, value in os.environ.items() if key != "LIVEKIT_LIB_PATH"} | extra
+    if kind == "ours":
+        env["LIVEKIT_LIB_PATH"] = str(library())
+    done = subprocess.run([sys.executable, *command], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_smallest_host_says_its_tone(stage, kind):
+    listener = stage.join("stock", "listener")
+    access = token(stage.room, "hello")
+    printed = _run(kind, str(EXAMPLES / "python" / "hello.py"), stage.server.url, access)
+    assert printed.splitlines()[-1] == "left"
+    listener.expect("track_subscribed", name="hello", participant="hello")
+
+
+def test_the_demo_measures_its_tone_and_draws_it(kind, tmp_path):
+    picture = tmp_path / "demo.png"
+    printed = _run(kind, str(EXAMPLES / "python" / "demo.py"), DEMO_PICTURE=str(picture))
+    for line in ("connected as publisher", "published TR_", "subscribed to TR_", "measured 4", "data round trip"):
+        assert line in printed, printed
+    if kind == "ours":
+        assert "wait_for_subscription done" in printed
+    assert picture.read_bytes().startswith(b"\x89PNG")
