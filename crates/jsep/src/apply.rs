@@ -127,7 +127,6 @@ impl Session {
                 local,
                 remote,
             },
-            side,
             applied,
         )
     }
@@ -361,14 +360,13 @@ impl Session {
     fn complete(
         &mut self,
         exchange: Exchange<'_>,
-        answerer: Side,
         applied: &mut Applied,
     ) -> Result<(), SessionError> {
         self.local.current = self.local.pending.take();
         self.remote.current = self.remote.pending.take();
         self.snapshot = None;
         for (local, remote) in exchange.local.media.iter().zip(&exchange.remote.media) {
-            self.settle(exchange, answerer, local, remote, &mut applied.events);
+            self.settle(exchange, local, remote, &mut applied.events);
         }
         let plan = derive::plan(self, exchange)?;
         if let Some(plan) = &plan {
@@ -396,7 +394,6 @@ impl Session {
     fn settle(
         &mut self,
         exchange: Exchange<'_>,
-        answerer: Side,
         local: &MediaSection,
         remote: &MediaSection,
         events: &mut Vec<JsepEvent>,
@@ -412,17 +409,8 @@ impl Session {
             return;
         };
         let direction = exchange.direction(local, remote);
-        if answerer == Side::Remote {
-            self.tell_tracks(
-                id,
-                exchange.remote.direction_of(remote).reversed(),
-                &remote.stream_ids(),
-                events,
-            );
-        } else if !direction.receives() {
-            // Our own answer may refuse what the offer would have sent.
-            self.tell_tracks(id, direction, &[], events);
-        }
+        // Our own answer may refuse what the offer would have sent, and an answer may claim more than was offered.
+        self.tell_tracks(id, direction, &remote.stream_ids(), events);
         let Ok(transceiver) = self.transceiver_mut(id) else {
             return;
         };

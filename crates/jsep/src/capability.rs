@@ -134,8 +134,6 @@ const AUDIO_EXTENSIONS: &[(u8, &str)] = &[
     (4, extension::MID),
 ];
 
-/// Google leaves the dependency descriptor out unless asked; LiveKit's SVC forwarding wants it. It gets
-/// 12, which Google gives to nothing else.
 const VIDEO_EXTENSIONS: &[(u8, &str)] = &[
     (14, extension::TOFFSET),
     (2, extension::ABS_SEND_TIME),

@@ -170,7 +170,7 @@ impl Session {
     ) -> MediaSection {
         let mut section = self.rtp_section(transceiver.kind, mid, transport);
         section.formats = self.offered_formats(transceiver, earlier);
-        section.extmaps = self.offered_extensions(transceiver.kind);
+        section.extmaps = self.offered_extensions(transceiver);
         section.direction = Some(transceiver.direction);
         if transceiver.direction.sends() {
             self.write_sender(&mut section, transceiver, true);

@@ -2,7 +2,7 @@
 
 use lk_types::{Codec, Direction, MediaKind, Mid, Pt};
 
-use crate::capability::CodecCapability;
+use crate::capability::{CodecCapability, extension};
 use crate::fmtp;
 use crate::plan::IceParameters;
 use crate::sdp::{
@@ -172,16 +172,23 @@ impl Session {
         }
     }
 
-    /// Extensions of our own offers, in the capabilities' order.
-    pub(crate) fn offered_extensions(&self, kind: MediaKind) -> Vec<ExtMap> {
-        let list = &self.capabilities.of(kind).extensions;
-        list.iter()
-            .filter_map(|extension| {
-                let id = self.registry.extension(&extension.uri)?;
+    /// Extensions of our own offers, in the capabilities' order. The dependency descriptor is offered only where
+    /// a scalability mode asks for layers to be told apart, as Google's library does.
+    pub(crate) fn offered_extensions(&self, transceiver: &Transceiver) -> Vec<ExtMap> {
+        let layered = transceiver.direction.sends()
+            && transceiver
+                .sender
+                .encodings
+                .iter()
+                .any(|encoding| encoding.scalability_mode.is_some());
+        let list = self.capabilities.of(transceiver.kind).extensions.iter();
+        list.filter(|known| layered || known.uri != extension::DEPENDENCY_DESCRIPTOR)
+            .filter_map(|known| {
+                let id = self.registry.extension(&known.uri)?;
                 Some(ExtMap {
                     id: id.into(),
                     direction: None,
-                    uri: extension.uri.clone(),
+                    uri: known.uri.clone(),
                     parameters: None,
                 })
             })
