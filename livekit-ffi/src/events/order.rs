@@ -86,14 +86,14 @@ impl<E> LocalOrder<E> {
         self.unpublishing.remove(sid);
     }
 
-    /// A track came back under another sid. What was held for the new sid is told by
-    /// `local_track_republished` instead, but for changes of detail, which are returned.
+    /// A track came back under another sid, which `local_track_republished` tells instead of
+    /// `Published`. Returns what is due after that: who subscribed anew, what was muted.
     pub(crate) fn republished(&mut self, previous: &str, sid: &str) -> Vec<E> {
         self.tracks.remove(previous);
         let track = self.tracks.entry(sid.to_owned()).or_default();
         track.announced = true;
         track.published = true;
-        track.held.retain(|(change, _)| *change == LocalChange::Detail);
+        track.held.retain(|(change, _)| *change != LocalChange::Published);
         self.release(sid)
     }
 
@@ -218,7 +218,7 @@ mod tests {
         assert!(order.event("TR_1", Unpublished, "unpublished").is_empty());
         assert!(order.event("TR_2", Published, "published anew").is_empty());
         assert!(order.event("TR_2", Subscribed, "subscribed anew").is_empty());
-        assert!(order.republished("TR_1", "TR_2").is_empty());
+        assert_eq!(order.republished("TR_1", "TR_2"), ["subscribed anew"]);
         assert!(order.reconnected().is_empty());
         assert_eq!(order.event("TR_2", Unpublished, "unpublished"), ["unpublished"]);
     }
