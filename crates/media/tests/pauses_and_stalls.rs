@@ -169,7 +169,7 @@ fn a_puller_that_stalls_and_catches_up_changes_nothing() {
 
 #[test]
 fn a_network_that_turns_bad_and_good_again_is_followed() {
-    let sound = signal::speech(3, 40 * 48_000);
+    let sound = signal::speech(3, 45 * 48_000);
     let sent = encode(&sound, SendConfig::default());
     let mut arrivals = transmit(&sent, 960, &network());
     let worse = transmit(
@@ -198,7 +198,7 @@ fn a_network_that_turns_bad_and_good_again_is_followed() {
         .filter(|kind| **kind != PullKind::Decoded)
         .count();
     assert!(concealed < 24, "{concealed} of 800");
-    let good = delay_between(&outcome, 32_000.0, 39_000.0);
+    let good = delay_between(&outcome, 39_000.0, 44_000.0);
     assert!(good < 30.0, "{good}");
     assert!(slope(&outcome) < 1.1);
 }

@@ -22,14 +22,12 @@ const VERDICT: i64 = ms(200);
 /// Bound on the window's entries, whatever the network does.
 const MAX_ENTRIES: usize = 512;
 
-/// A rise of transit after a pause, until it is known what it means.
+/// The time after a pause, until it is known what that was.
 #[derive(Debug)]
 struct Suspicion {
     since: i64,
-    rise: i64,
-    /// Transit below which there was a backlog, hence a stall.
-    stall_below: i64,
-    stall: bool,
+    lowest: i64,
+    highest: i64,
 }
 
 /// The windowed minimum of transit, and jitter.
@@ -55,34 +53,33 @@ impl Arrivals {
 
         // A sender that stops and goes on without having advanced its timestamps looks like a stall of the network:
         // everything from here on is late by the pause. Were it taken for lateness, the delay would grow by it. So the
-        // base starts anew; if it was a stall, the backlog that follows at once brings the old base back.
-        if let (Some((last_arrival, _)), Some(base)) = (last, self.base()) {
-            let rise = transit - base;
-            if arrival - last_arrival > PAUSE && rise > SUSPICIOUS {
+        // base starts anew; if it was a stall, its backlog follows at once and brings the old base back.
+        if let (Some((last_arrival, _)), Some(base)) = (last, self.base())
+            && arrival - last_arrival > PAUSE
+        {
+            self.suspicion = Some(Suspicion {
+                since: arrival,
+                lowest: transit,
+                highest: transit,
+            });
+            if transit - base > SUSPICIOUS {
                 self.window.clear();
-                self.window.push_back((arrival, transit));
-                self.suspicion = Some(Suspicion {
-                    since: arrival,
-                    rise,
-                    stall_below: transit - (rise / 2).min(SUSPICIOUS),
-                    stall: false,
-                });
-                return None;
             }
         }
         self.extend_window(arrival, transit);
 
-        // A backlog may come in any order: until it is through, single packets say nothing.
-        let mut counted = self.base().map(|base| transit - base);
-        if let Some(suspicion) = &mut self.suspicion {
-            counted = None;
-            suspicion.stall |= transit < suspicion.stall_below;
-            if arrival - suspicion.since > VERDICT {
-                counted = suspicion.stall.then_some(suspicion.rise);
-                self.suspicion = None;
-            }
+        let Some(suspicion) = &mut self.suspicion else {
+            return self.base().map(|base| transit - base);
+        };
+        // A backlog may come in any order: until it is through, single packets say nothing; then it counts once.
+        suspicion.lowest = suspicion.lowest.min(transit);
+        suspicion.highest = suspicion.highest.max(transit);
+        if arrival - suspicion.since <= VERDICT {
+            return None;
         }
-        counted
+        let spread = suspicion.highest - suspicion.lowest;
+        self.suspicion = None;
+        (spread > SUSPICIOUS).then_some(spread)
     }
 
     /// Transit of the fastest recent packet; `None` before the first.

@@ -13,8 +13,8 @@ const BUCKETS: usize = 100;
 /// Share of packets that come in time.
 const QUANTILE: f64 = 0.97;
 
-/// Weight left of what is known, at each packet: 8 s at 20 ms a packet.
-const KEEP: f64 = 0.9975;
+/// Weight left of what is known, at each packet: 5 s at 20 ms a packet.
+const KEEP: f64 = 0.996;
 
 /// Above the quantile, for the pull task's own unevenness.
 const MARGIN: i64 = ms(5);
