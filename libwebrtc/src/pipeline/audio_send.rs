@@ -1,7 +1,7 @@
 //! A sent audio track: one task from the source's samples to RTP payloads.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lk_types::Pt;
@@ -25,7 +25,7 @@ const TAIL_FRAMES: u32 = 15;
 const KEEP_ALIVE: Duration = Duration::from_millis(400);
 
 /// What negotiation and the host say about a sent track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AudioSendParams {
     /// Payload type of Opus.
     pub(crate) pt: Pt,
@@ -69,7 +69,7 @@ impl AudioSendParams {
 pub(crate) struct OutgoingAudio {
     /// Opus's or RED's.
     pub(crate) pt: Pt,
-    /// 48 kHz, from a random start (RFC 3550 §5.1); goes on over pauses.
+    /// 48 kHz; goes on over pauses.
     pub(crate) timestamp: u32,
     /// First packet after a pause (RFC 3551 §4.1).
     pub(crate) marker: bool,
@@ -126,8 +126,7 @@ impl AudioSend {
         enabled: bool,
         out: impl FnMut(OutgoingAudio) + Send + 'static,
     ) -> Result<Self, lk_codecs::opus::Error> {
-        let start = RandomState::new().hash_one(0_u8) as u32;
-        let packets = OpusPackets::new(source.format(), params, start)?;
+        let packets = OpusPackets::new(source.format(), params.clone(), clock_now())?;
         let control =
             Control { source: Some(source), source_version: 1, params, enabled, loss: None, restart: false };
         let shared = Arc::new(Shared {
@@ -268,7 +267,7 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
             let changed = control.source_version != self.source_version;
             self.source_version = control.source_version;
             let source = changed.then(|| control.source.clone());
-            (control.params, control.enabled, control.loss.take(), std::mem::take(&mut control.restart), source)
+            (control.params.clone(), control.enabled, control.loss.take(), std::mem::take(&mut control.restart), source)
         };
         if let Some(source) = source {
             if let Some(source) = &source {
@@ -377,6 +376,14 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
     fn publish_levels(&self) {
         *self.shared.levels.lock() = self.packets.levels;
     }
+}
+
+/// Where a stream that starts now has its RTP clock: random in the process (RFC 3550 §5.1), and the same clock for all
+/// senders, so that one that takes another's SSRC over goes on where that one would be.
+fn clock_now() -> u32 {
+    static START: OnceLock<(Instant, u32)> = OnceLock::new();
+    let (origin, random) = START.get_or_init(|| (Instant::now(), RandomState::new().hash_one(0_u8) as u32));
+    random.wrapping_add((origin.elapsed().as_micros() * 48 / 1_000) as u32)
 }
 
 /// Sound in a packet of silence.

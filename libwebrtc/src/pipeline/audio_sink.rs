@@ -105,6 +105,12 @@ impl SinkSet {
         }
     }
 
+    /// Ends every listener's stream after what is queued, and that of everybody who comes later at once.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+        self.end_current();
+    }
+
     /// Ends every listener's stream after what is queued; those who come later are not concerned.
     pub(crate) fn end_current(&mut self) {
         for sink in self.sinks.drain(..) {

@@ -57,7 +57,7 @@ impl OpusPackets {
 
     /// Goes on with other parameters; the encoder is only made anew where it cannot change on the fly.
     pub(super) fn set_params(&mut self, params: AudioSendParams) -> Result<(), Error> {
-        if params == self.params {
+        if self.params == params {
             return Ok(());
         }
         let before = encoder_config(self.source, &self.params);
