@@ -69,21 +69,55 @@ impl RtcAudioTrack {
     pub fn set_enabled(&self, enabled: bool) -> bool {
         let changed = self.inner.state.set_enabled(enabled);
         if changed {
-            self.inner.senders.lock().retain(|sender| match sender.upgrade() {
-                Some(sender) => {
-                    sender.set_enabled(enabled);
-                    true
-                }
-                None => false,
-            });
+            self.tell_senders();
         }
         changed
+    }
+
+    /// Keeps all media of the track back (`true`) or lets it pass again, whatever its enabled flag says.
+    pub(crate) fn withhold(&self, withhold: bool) {
+        self.inner.state.withhold(withhold);
+        self.tell_senders();
+    }
+
+    fn tell_senders(&self) {
+        self.inner.senders.lock().retain(|sender| match sender.upgrade() {
+            Some(sender) => {
+                sender.set_enabled(self.inner.state.passes());
+                true
+            }
+            None => false,
+        });
     }
 
     /// Live, or ended for good.
     #[must_use]
     pub fn state(&self) -> RtcTrackState {
         self.inner.state.state()
+    }
+
+    /// Keeps all sound back (`true`) or lets it pass again, whatever the enabled flag says.
+    pub(crate) fn withhold(&self, withhold: bool) {
+        self.inner.state.withhold(withhold);
+        self.tell_senders();
+    }
+
+    /// Whether sound passes: enabled, not withheld and live.
+    pub(crate) fn passes(&self) -> bool {
+        self.inner.state.passes()
+    }
+
+    fn tell_senders(&self) {
+        let mut senders = self.inner.senders.lock();
+        // Read under the lock, so that the last word wins.
+        let passes = self.passes();
+        senders.retain(|sender| match sender.upgrade() {
+            Some(sender) => {
+                sender.set_enabled(passes);
+                true
+            }
+            None => false,
+        });
     }
 
     /// What a sender sends; nothing for a remote track.
@@ -108,7 +142,7 @@ impl RtcAudioTrack {
         senders.retain(|known| known.strong_count() > 0);
         senders.push(Arc::downgrade(sender));
         // Under the lock, so that no change slips between.
-        sender.set_enabled(self.enabled());
+        sender.set_enabled(self.inner.state.passes());
     }
 
     /// Attaches a listener; none where the track has no sound to give.
@@ -122,10 +156,11 @@ impl RtcAudioTrack {
 
     /// Says that the source is gone for good; streams on the track end.
     pub(crate) fn end(&self) {
-        if self.inner.state.end()
-            && let Origin::Remote(receiver) = &self.inner.origin
-        {
-            receiver.end();
+        if self.inner.state.end() {
+            match &self.inner.origin {
+                Origin::Remote(receiver) => receiver.end(),
+                Origin::Local(_) | Origin::Silent => self.tell_senders(),
+            }
         }
     }
 }

@@ -44,13 +44,23 @@ impl VideoSinks {
         taken
     }
 
+    /// Ends the streams of those who watch now; others may come later.
+    pub(crate) fn end_streams(&self) {
+        let queues = std::mem::take(&mut self.state.lock().queues);
+        for queue in queues.iter().filter_map(Weak::upgrade) {
+            queue.end();
+        }
+    }
+
     /// No more pictures come.
     pub(crate) fn end(&self) {
-        let queues = {
-            let mut state = self.state.lock();
-            state.ended = true;
-            std::mem::take(&mut state.queues)
-        };
+        self.state.lock().ended = true;
+        self.end_streams();
+    }
+
+    /// Those who listen now get no more pictures; those who come later may.
+    pub(crate) fn end_streams(&self) {
+        let queues = std::mem::take(&mut self.state.lock().queues);
         for queue in queues.iter().filter_map(Weak::upgrade) {
             queue.end();
         }

@@ -27,7 +27,7 @@ use super::state::States;
 use super::stats::SessionStats;
 use crate::data_channel::{DataBuffer, DataChannel, DataChannelState};
 use crate::ice_candidate::IceCandidate;
-use crate::peer_connection::IceGatheringState;
+use crate::peer_connection::{IceGatheringState, PeerConnectionState};
 use crate::{RtcError, RtcErrorType};
 
 /// Packets that pipelines may have queued for the actor before they wait.
@@ -213,7 +213,7 @@ impl Actor {
             },
             Command::Stats(reply) => {
                 let stats = SessionStats {
-                    engine: self.engine.stats(Instant::now()),
+                    engine: self.engine.stats(),
                     media: self.media.values().cloned().collect(),
                 };
                 let _ = reply.send(stats);
@@ -338,7 +338,7 @@ impl Actor {
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Rtp(packet) => self.incoming(packet),
+            Event::Rtp(packet) => self.incoming(&packet),
             Event::Ice(_) | Event::Dtls(_) => self.states_changed(),
             Event::SenderReport(report) => {
                 for entry in self.media.values() {
@@ -380,9 +380,9 @@ impl Actor {
         }
     }
 
-    fn incoming(&self, packet: IncomingRtp) {
+    fn incoming(&self, packet: &IncomingRtp) {
         if let Some(entry) = self.media.get(&packet.mid) {
-            entry.media().receive(packet, entry.plan());
+            entry.media().receive(packet);
         }
     }
 
@@ -390,6 +390,9 @@ impl Actor {
         let changes = self.states.follow(self.engine.ice_state(), self.engine.dtls_state());
         if let Some(ice) = changes.ice {
             self.observers.ice_connection.call(|callback| callback(ice));
+        }
+        if changes.connection == Some(PeerConnectionState::Connected) {
+            self.senders.connected();
         }
         if let Some(connection) = changes.connection {
             self.observers.connection.call(|callback| callback(connection));

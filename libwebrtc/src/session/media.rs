@@ -6,14 +6,17 @@ use std::sync::Arc;
 use lk_engine::{IncomingRtp, SenderReport};
 use lk_jsep::plan::MediaPlan;
 use lk_jsep::{Encoding, Session, Transceiver, TransceiverId};
-use lk_types::{MediaKind, Mid};
+use lk_types::{Codec, MediaKind, Mid, Pt};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::audio_track::RtcAudioTrack;
 use crate::media_stream_track::MediaStreamTrack;
-use crate::pipeline::audio_recv::AudioRecv;
+use crate::pipeline::audio_recv::{AudioRecv, AudioRecvParams, IncomingAudio};
 use crate::video_track::RtcVideoTrack;
+
+/// Payload types that no packet has, for the time before the first exchange.
+const NOTHING_NEGOTIATED: AudioRecvParams = AudioRecvParams { opus_pt: Pt(u8::MAX), red_pt: None };
 
 /// The tracks of one transceiver. Lives as long as the transceiver or anybody who holds its tracks.
 pub(crate) struct TransceiverMedia {
@@ -31,10 +34,13 @@ impl TransceiverMedia {
     fn new(transceiver: &Transceiver, runtime: &Handle) -> Self {
         let track_id = &transceiver.receiver().track_id;
         let (receiver_track, audio) = match transceiver.kind() {
-            MediaKind::Audio => {
-                let audio = AudioRecv::new(runtime.clone());
-                (MediaStreamTrack::Audio(RtcAudioTrack::remote(track_id, audio.clone())), Some(audio))
-            }
+            MediaKind::Audio => match AudioRecv::new(runtime.clone(), NOTHING_NEGOTIATED) {
+                Ok(audio) => (MediaStreamTrack::Audio(RtcAudioTrack::remote(track_id, audio.clone())), Some(audio)),
+                Err(error) => {
+                    log::error!("audio receiver: {error}");
+                    (MediaStreamTrack::Audio(RtcAudioTrack::silent(track_id)), None)
+                }
+            },
             MediaKind::Video => (MediaStreamTrack::Video(RtcVideoTrack::remote(track_id)), None),
         };
         Self {
@@ -71,13 +77,29 @@ impl TransceiverMedia {
         self.audio.as_ref()
     }
 
-    /// A packet came in for the m-line, negotiated as `plan` says.
-    pub(crate) fn receive(&self, packet: IncomingRtp, plan: Option<&MediaPlan>) {
-        if let (Some(audio), Some(plan)) = (&self.audio, plan) {
-            let codec = plan.codecs.iter().find(|codec| codec.pt == packet.pt);
-            if let Some(codec) = codec {
-                audio.receive(packet, codec);
-            }
+    /// A packet came in for the m-line.
+    pub(crate) fn receive(&self, packet: &IncomingRtp) {
+        if let Some(audio) = &self.audio {
+            audio.push(
+                packet.pt,
+                &IncomingAudio {
+                    ssrc: packet.ssrc,
+                    sequence: packet.sequence_number as u16,
+                    timestamp: packet.timestamp,
+                    marker: packet.marker,
+                    arrival: packet.arrival,
+                    payload: &packet.payload,
+                },
+            );
+        }
+    }
+
+    /// Takes the payload types of a new exchange over.
+    fn renegotiated(&self, plan: Option<&MediaPlan>) {
+        let (Some(audio), Some(plan)) = (&self.audio, plan) else { return };
+        let pt = |wanted| plan.codecs.iter().find(|codec| codec.codec == wanted).map(|codec| codec.pt);
+        if let Some(opus_pt) = pt(Codec::Opus) {
+            audio.set_params(AudioRecvParams { opus_pt, red_pt: pt(Codec::Red) });
         }
     }
 
@@ -164,7 +186,8 @@ impl MediaTable {
         for transceiver in session.transceivers() {
             self.objects
                 .entry(transceiver.id())
-                .or_insert_with(|| Arc::new(TransceiverMedia::new(transceiver, &self.runtime)));
+                .or_insert_with(|| Arc::new(TransceiverMedia::new(transceiver, &self.runtime)))
+                .renegotiated(transceiver.negotiated());
         }
         self.objects.retain(|id, media| {
             let known = session.transceiver(*id).is_some();

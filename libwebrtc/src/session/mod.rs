@@ -23,9 +23,9 @@ use lk_jsep::{Applied, Capabilities, JsepEvent, OfferOptions, SdpType, Session, 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use channel::{Channel, ChannelCallbacks};
+pub(crate) use channel::Channel;
 pub(crate) use media::TransceiverMedia;
-pub(crate) use observers::{Observers, Slot};
+pub(crate) use observers::Observers;
 pub(crate) use state::{ConnectionStates, States};
 pub(crate) use stats::SessionStats;
 
@@ -71,7 +71,7 @@ impl PeerSession {
         let seed = seed()?;
         let session = Session::new(SessionConfig {
             capabilities,
-            fingerprint: engine.fingerprint(),
+            fingerprint: engine.fingerprint().clone(),
             seed,
             receive_simulcast: false,
         });

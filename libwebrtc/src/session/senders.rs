@@ -16,6 +16,9 @@ use super::media::MediaEntry;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::pipeline::audio_send::{AudioSend, AudioSendParams, OutgoingAudio};
 
+/// Milliseconds in a packet where the peer names no other number (RFC 7587 §4.2).
+const DEFAULT_PTIME_MS: u32 = 20;
+
 /// A packet on its way from a pipeline to the engine.
 pub(crate) struct OutgoingPacket {
     ssrc: Ssrc,
@@ -61,7 +64,7 @@ struct ActiveAudio {
     track_id: String,
     ssrc: Ssrc,
     params: AudioSendParams,
-    pipeline: AudioSend,
+    pipeline: Arc<AudioSend>,
 }
 
 impl Senders {
@@ -94,7 +97,7 @@ impl Senders {
 
     fn start(&mut self, wanted: Wanted) -> Option<ActiveAudio> {
         let MediaStreamTrack::Audio(track) = &wanted.track else { return None };
-        let source = track.source()?;
+        let source = track.source()?.clone();
         let ssrc = wanted.ssrc;
         let sequence = self.sequences.entry(ssrc).or_insert_with(|| Arc::new(AtomicU64::new(first_sequence(ssrc))));
         let (sequence, packets) = (sequence.clone(), self.packets.clone());
@@ -113,15 +116,22 @@ impl Senders {
             // A full queue means that the actor is far behind; audio that late is better lost than kept.
             let _ = packets.try_send(packet);
         };
-        let pipeline =
-            match AudioSend::spawn(&self.runtime, &source, wanted.params.clone(), track.enabled_flag(), out) {
-                Ok(pipeline) => pipeline,
-                Err(error) => {
-                    log::error!("audio track {}: {error}", wanted.track.id());
-                    return None;
-                }
-            };
+        let pipeline = match AudioSend::spawn(&self.runtime, source, wanted.params.clone(), track.enabled(), out) {
+            Ok(pipeline) => Arc::new(pipeline),
+            Err(error) => {
+                log::error!("audio track {}: {error}", wanted.track.id());
+                return None;
+            }
+        };
+        track.attach_sender(&pipeline);
         Some(ActiveAudio { track_id: wanted.track.id(), ssrc, params: wanted.params, pipeline })
+    }
+
+    /// The transport came up: what was sent before is lost.
+    pub(crate) fn connected(&self) {
+        for active in self.audio.values() {
+            active.pipeline.restart();
+        }
     }
 
     /// Ends every pipeline.
@@ -135,7 +145,7 @@ impl Senders {
     /// The peer said how it receives one of our sources.
     pub(crate) fn receiver_report(&self, ssrc: Ssrc, fraction_lost: f32, _rtt: Option<Duration>) {
         for active in self.audio.values().filter(|active| active.ssrc == ssrc) {
-            active.pipeline.set_loss(fraction_lost);
+            active.pipeline.report_loss(f64::from(fraction_lost));
         }
     }
 
@@ -170,18 +180,17 @@ fn audio_params(plan: &MediaPlan, max_bitrate: Option<u64>) -> Option<AudioSendP
     let opus = plan.codecs.iter().find(|codec| codec.codec == Codec::Opus)?;
     // RED counts where the peer prefers it, that is, lists it before the codec it carries.
     let red = plan.codecs.first().filter(|codec| codec.codec == Codec::Red).map(|codec| codec.pt);
-    let average = parameter(opus, "maxaveragebitrate").and_then(|value| value.parse().ok());
-    let limit = max_bitrate.and_then(|bitrate| u32::try_from(bitrate).ok());
+    let number = |name| parameter(opus, name).and_then(|value| value.parse().ok());
     Some(AudioSendParams {
-        pt: opus.pt,
         red_pt: red,
         stereo: flag(opus, "stereo"),
         dtx: flag(opus, "usedtx"),
         fec: flag(opus, "useinbandfec"),
-        max_bitrate: match (average, limit) {
-            (Some(average), Some(limit)) => Some(limit.min(average)),
-            (average, limit) => limit.or(average),
-        },
+        max_average_bitrate: number("maxaveragebitrate"),
+        max_playback_rate: number("maxplaybackrate"),
+        max_bitrate: max_bitrate.map(|bitrate| u32::try_from(bitrate).unwrap_or(u32::MAX)),
+        ptime_ms: number("ptime").unwrap_or(DEFAULT_PTIME_MS),
+        ..AudioSendParams::new(opus.pt)
     })
 }
 
@@ -240,7 +249,8 @@ mod tests {
         let opus = codec(Codec::Opus, 111, &[("stereo", "1"), ("usedtx", "1"), ("maxaveragebitrate", "64000")]);
         let params = audio_params(&plan(vec![opus]), Some(96_000)).expect("opus is there");
         assert!(params.stereo && params.dtx && !params.fec);
-        assert_eq!(params.max_bitrate, Some(64_000));
+        assert_eq!(params.max_average_bitrate, Some(64_000));
+        assert_eq!(params.max_bitrate, Some(96_000));
         assert_eq!(params.red_pt, None);
     }
 
