@@ -164,3 +164,57 @@ fn a_stream_that_ends_becomes_idle_and_wakes() {
         }
     }
 }
+
+#[test]
+fn a_marker_on_every_packet_means_nothing() {
+    // As pion's packetiser sets it: one packet is a whole frame.
+    let sound = signal::speech(4, SECONDS * 48_000);
+    let send = SendConfig {
+        fec: true,
+        bitrate: 32_000,
+        ..SendConfig::default()
+    };
+    let lossy = NetworkConfig {
+        loss: 0.1,
+        ..network()
+    };
+    let mut sent = encode(&sound, send);
+    let arrivals = transmit(&sent, 960, &lossy);
+    let without = receive(&sound, &sent, &arrivals, send, &lossy);
+    sent.iter_mut().for_each(|sent| sent.marker = true);
+    let with = receive(&sound, &sent, &arrivals, send, &lossy);
+    assert!(without.stats.fec_recovered > 20);
+    assert_eq!(with.stats.fec_recovered, without.stats.fec_recovered);
+}
+
+#[test]
+fn a_delay_that_is_asked_for_is_kept() {
+    let sent = encode(&signal::speech(4, 6 * 48_000), SendConfig::default());
+    let mut buffer = JitterBuffer::new(OpusDecoder::new(1), JitterConfig::default());
+    let start = epoch();
+    let mut out = Vec::new();
+    let mut late = Vec::new();
+    for (index, one) in sent.iter().enumerate() {
+        let at = start + Duration::from_millis(index as u64 * 20);
+        if index == 100 {
+            buffer.set_min_delay(Duration::from_millis(150));
+        }
+        buffer.insert(&AudioPacket {
+            ssrc: Ssrc(1),
+            sequence: one.sequence,
+            timestamp: one.timestamp,
+            arrival: at,
+            marker: false,
+            payload: &one.payload,
+        });
+        for half in 0..2 {
+            buffer.pull_into(at + Duration::from_millis(half * 10), &mut out);
+        }
+        let next = buffer.playout_timestamp().unwrap_or(one.timestamp);
+        late.push(one.timestamp.wrapping_add(960).wrapping_sub(next) as i32 / 48);
+    }
+    assert!(late[99] < 40, "{}", late[99]);
+    assert!((140..180).contains(&late[280]), "{}", late[280]);
+    assert!(buffer.stats().inserted_samples_for_deceleration > 4_000);
+    assert!(buffer.stats().jitter_buffer_target_delay > buffer.stats().jitter_buffer_minimum_delay);
+}

@@ -133,6 +133,8 @@ pub struct JitterBuffer<D> {
     /// The next packet's sound does not continue what the decoder gave last.
     splice: bool,
     reset_decoder: bool,
+    /// The last packet had the RTP marker.
+    marked: bool,
     packet_frames: i64,
     kind: PullKind,
 }
@@ -185,6 +187,7 @@ impl<D: AudioDecoder> JitterBuffer<D> {
             dtx: false,
             splice: false,
             reset_decoder: false,
+            marked: false,
             packet_frames: ms(20),
             kind: PullKind::Silence,
         }
@@ -251,6 +254,12 @@ impl<D: AudioDecoder> JitterBuffer<D> {
     /// Channels of the sound that [`Self::pull_into`] gives.
     pub fn channels(&self) -> usize {
         self.output.channels()
+    }
+
+    /// Changes the delay that is kept even where the network would allow less, as W3C's `jitterBufferTarget` asks;
+    /// never above the configured maximum. The sound is stretched towards it.
+    pub fn set_min_delay(&mut self, delay: Duration) {
+        self.target.set_min(frames_of(delay));
     }
 
     /// Whether nothing is queued and nothing has come for a second, so that pulls would give silence only.

@@ -86,6 +86,11 @@ impl DelayTarget {
         self.loss = (self.loss - (1.0 - KEEP_LOSS)).max(0.0);
     }
 
+    /// Sets the owner's minimum.
+    pub(super) fn set_min(&mut self, min: i64) {
+        self.bounds.min = min.clamp(0, self.bounds.max);
+    }
+
     /// Frames to wait beyond the fastest packet before sound is needed.
     pub(super) fn frames(&self) -> i64 {
         self.unbounded().clamp(self.bounds.min, self.bounds.max)

@@ -42,6 +42,8 @@ impl<D: AudioDecoder> JitterBuffer<D> {
         if let Some(late) = self.arrivals.observe(arrival, timestamp) {
             self.target.observe(late);
         }
+        // Some senders set the marker on every packet, where it says nothing.
+        let talk_start = packet.marker && !std::mem::replace(&mut self.marked, packet.marker);
         let duration = self.duration_of(packet.payload);
         let place = Place {
             sequence,
@@ -56,7 +58,7 @@ impl<D: AudioDecoder> JitterBuffer<D> {
                 duration,
                 arrival,
                 sequence: Some(sequence),
-                talk_start: packet.marker,
+                talk_start,
                 ..Stored::default()
             },
             packet.payload,
