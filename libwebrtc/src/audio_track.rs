@@ -10,6 +10,7 @@ use crate::pipeline::audio_recv::AudioRecv;
 use crate::pipeline::audio_send::AudioSend;
 use crate::pipeline::audio_sink::{AudioFrames, SinkConfig};
 use crate::pipeline::audio_source::AudioSource;
+use crate::pipeline::level::AudioLevels;
 
 /// An audio track. Clones share it.
 #[derive(Clone)]
@@ -74,22 +75,6 @@ impl RtcAudioTrack {
         changed
     }
 
-    /// Keeps all media of the track back (`true`) or lets it pass again, whatever its enabled flag says.
-    pub(crate) fn withhold(&self, withhold: bool) {
-        self.inner.state.withhold(withhold);
-        self.tell_senders();
-    }
-
-    fn tell_senders(&self) {
-        self.inner.senders.lock().retain(|sender| match sender.upgrade() {
-            Some(sender) => {
-                sender.set_enabled(self.inner.state.passes());
-                true
-            }
-            None => false,
-        });
-    }
-
     /// Live, or ended for good.
     #[must_use]
     pub fn state(&self) -> RtcTrackState {
@@ -143,6 +128,12 @@ impl RtcAudioTrack {
         senders.push(Arc::downgrade(sender));
         // Under the lock, so that no change slips between.
         sender.set_enabled(self.inner.state.passes());
+    }
+
+    /// Level and energy of what is sent, while it is sent.
+    pub(crate) fn levels(&self) -> Option<AudioLevels> {
+        let senders = self.inner.senders.lock();
+        senders.iter().find_map(Weak::upgrade).map(|sender| sender.levels())
     }
 
     /// Attaches a listener; none where the track has no sound to give.

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::str::Utf8Error;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{rtp_parameters::Priority};
+use crate::{rtp_parameters::Priority, session::Channel};
 
 /// How a channel is opened (W3C `RTCDataChannelInit`).
 #[derive(Clone, Debug)]
@@ -82,64 +83,67 @@ pub type OnMessage = Box<dyn FnMut(DataBuffer<'_>) + Send + Sync>;
 /// Told how many bytes left the queue since the last call; all calls together give what was sent.
 pub type OnBufferedAmountChange = Box<dyn FnMut(u64) + Send + Sync>;
 
-/// A channel. Clones share it.
+/// A channel. Clones share it; callbacks run one at a time, in order, without a lock held.
 #[derive(Clone)]
 pub struct DataChannel {
+    channel: Arc<Channel>,
 }
 
 impl DataChannel {
+    pub(crate) fn from_session(channel: Arc<Channel>) -> Self {
+        Self { channel }
+    }
+
     /// Queues a message.
     ///
     /// # Errors
     /// See [`DataChannelError`].
     pub fn send(&self, data: &[u8], binary: bool) -> Result<(), DataChannelError> {
-        if !binary {
-            std::str::from_utf8(data)?;
-        }
-        Err(DataChannelError::Send)
+        self.channel.send(data, binary)
     }
 
     /// Stream identifier; -1 before one is chosen.
     #[must_use]
     pub fn id(&self) -> i32 {
-        -1
+        self.channel.id()
     }
 
     /// The name it was opened with.
     #[must_use]
     pub fn label(&self) -> String {
-        String::new()
+        self.channel.label().to_owned()
     }
 
     /// Its state.
     #[must_use]
     pub fn state(&self) -> DataChannelState {
-        DataChannelState::Closed
+        self.channel.state()
     }
 
     /// Closes it after what is queued.
     pub fn close(&self) {
+        self.channel.close();
     }
 
-    /// Bytes that are queued.
+    /// Bytes that were given to [`send`](Self::send) and have not left.
     #[must_use]
     pub fn buffered_amount(&self) -> u64 {
-        0
+        self.channel.buffered_amount()
     }
 
     /// Sets or removes who is told of new states.
     pub fn on_state_change(&self, callback: Option<OnStateChange>) {
-        let _ = callback;
+        self.channel.callbacks.state.set(callback);
     }
 
     /// Sets or removes who is told of messages.
     pub fn on_message(&self, callback: Option<OnMessage>) {
-        let _ = callback;
+        self.channel.callbacks.message.set(callback);
     }
 
     /// Sets or removes who is told of bytes that left the queue.
     pub fn on_buffered_amount_change(&self, callback: Option<OnBufferedAmountChange>) {
-        let _ = callback;
+        self.channel.callbacks.buffered_amount.set(callback);
     }
 }
 

@@ -10,8 +10,8 @@ use thiserror::Error;
 mod callback;
 mod enum_dispatch;
 mod frame_queue;
-mod session;
 mod pipeline;
+mod session;
 mod video_sink;
 
 pub mod audio_frame;
@@ -51,6 +51,17 @@ pub enum MediaType {
     Unsupported,
 }
 
+impl MediaType {
+    /// The kind of RTP media, where it is one.
+    pub(crate) fn kind(self) -> Option<lk_types::MediaKind> {
+        match self {
+            Self::Audio => Some(lk_types::MediaKind::Audio),
+            Self::Video => Some(lk_types::MediaKind::Video),
+            Self::Data | Self::Unsupported => None,
+        }
+    }
+}
+
 /// What kind of thing went wrong.
 #[derive(Debug, Copy, Clone, PartialEq, Eq)]
 pub enum RtcErrorType {
@@ -70,8 +81,4 @@ pub struct RtcError {
     pub error_type: RtcErrorType,
     /// What, with the names and values concerned.
     pub message: String,
-}
-
-pub(crate) fn unsupported(operation: &str) -> RtcError {
-    RtcError { error_type: RtcErrorType::Internal, message: format!("{operation}: not supported yet") }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lk_types::MediaKind;
+
 use crate::{audio_track::RtcAudioTrack, enum_dispatch, video_track::RtcVideoTrack};
 
 /// Whether a track can still produce media (W3C `MediaStreamTrackState`).
@@ -31,11 +33,19 @@ impl MediaStreamTrack {
         pub fn state(self: &Self) -> RtcTrackState;
     );
 
+    /// Audio or video.
+    pub(crate) fn kind(&self) -> MediaKind {
+        match self {
+            Self::Video(_) => MediaKind::Video,
+            Self::Audio(_) => MediaKind::Audio,
+        }
+    }
+
     /// Keeps all media of the track back (`true`) or lets it pass again, whatever its enabled flag says.
     pub(crate) fn withhold(&self, withhold: bool) {
         match self {
             Self::Video(track) => track.track_state().withhold(withhold),
-            Self::Audio(track) => track.track_state().withhold(withhold),
+            Self::Audio(track) => track.withhold(withhold),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use lk_jsep::Capabilities;
+
 use crate::{MediaType, RtcError, peer_connection::PeerConnection, rtp_parameters::RtpCapabilities};
 
 /// A STUN or TURN server (W3C `RTCIceServer`).
@@ -69,8 +71,9 @@ pub struct PeerConnectionFactory {
 
 #[derive(Debug)]
 struct Inner {
+    /// Received video is shown without waiting.
     zero_playout_delay: bool,
-    /// SNAP and its DTLS counterpart are negotiated where the peer wants them.
+    /// A faster start is negotiated where the peer can.
     warp: bool,
     recording_enabled: AtomicBool,
     playout_enabled: AtomicBool,
@@ -105,22 +108,28 @@ impl PeerConnectionFactory {
     /// # Errors
     /// Where its certificate cannot be made.
     pub fn create_peer_connection(&self, config: RtcConfiguration) -> Result<PeerConnection, RtcError> {
-        let _ = (config, self.inner.warp, self.inner.zero_playout_delay);
-        Ok(PeerConnection::new())
+        PeerConnection::new(config)
     }
 
     /// What could be sent.
     #[must_use]
     pub fn get_rtp_sender_capabilities(&self, media_type: MediaType) -> RtpCapabilities {
-        let _ = media_type;
-        RtpCapabilities { codecs: Vec::new(), header_extensions: Vec::new() }
+        capabilities(media_type)
     }
 
     /// What could be received.
     #[must_use]
     pub fn get_rtp_receiver_capabilities(&self, media_type: MediaType) -> RtpCapabilities {
-        let _ = media_type;
-        RtpCapabilities { codecs: Vec::new(), header_extensions: Vec::new() }
+        capabilities(media_type)
+    }
+}
+
+/// What sessions negotiate; nothing for data.
+fn capabilities(media_type: MediaType) -> RtpCapabilities {
+    let all = Capabilities::default();
+    match media_type.kind() {
+        Some(kind) => RtpCapabilities::from_jsep(all.of(kind)),
+        None => RtpCapabilities { codecs: Vec::new(), header_extensions: Vec::new() },
     }
 }
 
@@ -234,13 +243,15 @@ pub mod native {
         }
 
         fn create_audio_track(&self, label: &str, source: NativeAudioSource) -> RtcAudioTrack {
-            let _ = source;
-            RtcAudioTrack::new(label)
+            match source.pipeline() {
+                Some(source) => RtcAudioTrack::local(label, source.clone()),
+                None => RtcAudioTrack::silent(label),
+            }
         }
 
         fn create_device_audio_track(&self, label: &str) -> RtcAudioTrack {
             log::warn!("a track of the microphone stays silent: audio devices are not supported yet");
-            RtcAudioTrack::new(label)
+            RtcAudioTrack::silent(label)
         }
 
         without_devices! {

@@ -1,5 +1,9 @@
 //! RTP parameters and capabilities (W3C webrtc-pc §5.2).
 
+mod convert;
+
+pub(crate) use convert::transaction_id;
+
 use crate::rtp_transceiver::RtpTransceiverDirection;
 
 /// Relative importance of a stream (W3C `RTCPriorityType`).

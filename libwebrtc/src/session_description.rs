@@ -28,6 +28,25 @@ impl SdpType {
             Self::Rollback => "rollback",
         }
     }
+
+    /// The same in the terms of the layer below.
+    pub(crate) fn to_jsep(self) -> lk_jsep::SdpType {
+        match self {
+            Self::Offer => lk_jsep::SdpType::Offer,
+            Self::PrAnswer => lk_jsep::SdpType::PrAnswer,
+            Self::Answer => lk_jsep::SdpType::Answer,
+            Self::Rollback => lk_jsep::SdpType::Rollback,
+        }
+    }
+
+    fn from_jsep(sdp_type: lk_jsep::SdpType) -> Self {
+        match sdp_type {
+            lk_jsep::SdpType::Offer => Self::Offer,
+            lk_jsep::SdpType::PrAnswer => Self::PrAnswer,
+            lk_jsep::SdpType::Answer => Self::Answer,
+            lk_jsep::SdpType::Rollback => Self::Rollback,
+        }
+    }
 }
 
 impl FromStr for SdpType {
@@ -80,6 +99,11 @@ impl SessionDescription {
     /// A description of our own making, which needs no check.
     pub(crate) fn trusted(sdp: &str, sdp_type: SdpType) -> Self {
         Self { sdp: sdp.into(), sdp_type }
+    }
+
+    /// A description that was applied.
+    pub(crate) fn from_jsep(description: &lk_jsep::Description) -> Self {
+        Self::trusted(description.text(), SdpType::from_jsep(description.sdp_type()))
     }
 
     /// The role it was given.

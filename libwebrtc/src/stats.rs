@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::data_channel::DataChannelState;
 
 pub mod dictionaries;
+pub(crate) mod report;
 
 /// One entry of a report.
 #[derive(Debug, Clone, Deserialize)]

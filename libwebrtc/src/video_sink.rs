@@ -57,12 +57,4 @@ impl VideoSinks {
         self.state.lock().ended = true;
         self.end_streams();
     }
-
-    /// Those who listen now get no more pictures; those who come later may.
-    pub(crate) fn end_streams(&self) {
-        let queues = std::mem::take(&mut self.state.lock().queues);
-        for queue in queues.iter().filter_map(Weak::upgrade) {
-            queue.end();
-        }
-    }
 }
