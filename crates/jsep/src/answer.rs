@@ -1,5 +1,6 @@
 //! Answers (RFC 8829 §5.3).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use lk_types::{Codec, Direction, MediaKind, Mid};
@@ -31,12 +32,13 @@ impl Session {
             ice: self.answer_ice(&offer),
             setup: self.answer_setup(&offer),
         };
+        let bundled: HashSet<&Mid> = offer.bundle().iter().collect();
         let mut carrier = None;
         let media: Vec<MediaSection> = offer
             .media
             .iter()
             .map(|offered| {
-                let accepted = may_be_carried(&offer, offered, &mut carrier)
+                let accepted = may_be_carried(&bundled, offered, &mut carrier)
                     .then(|| self.accept(&offer, offered, &transport))
                     .flatten();
                 if accepted.is_none()
@@ -52,7 +54,7 @@ impl Session {
             .iter()
             .filter(|section| !section.is_rejected())
             .filter_map(|section| section.mid.clone())
-            .filter(|mid| offer.bundle().contains(mid))
+            .filter(|mid| bundled.contains(mid))
             .collect();
         Ok(Sdp {
             media,
@@ -205,31 +207,39 @@ impl Session {
     /// Extensions both sides have, under the offer's identifiers (RFC 8285 §6). An offered direction is turned round.
     fn answered_extensions(&self, kind: MediaKind, offered: &MediaSection) -> Vec<ExtMap> {
         let known = &self.capabilities.of(kind).extensions;
-        offered
-            .extmaps
-            .iter()
-            .filter(|extmap| {
-                extmap.id < 256 && known.iter().any(|extension| extension.uri == extmap.uri)
-            })
-            .map(|extmap| ExtMap {
-                direction: extmap.direction.map(Direction::reversed),
-                ..extmap.clone()
-            })
-            .collect()
+        let mut answered: Vec<ExtMap> = Vec::new();
+        for extmap in offered.extmaps.iter().filter(|extmap| extmap.id < 256) {
+            let ours = known.iter().any(|extension| extension.uri == extmap.uri);
+            if ours
+                && !answered
+                    .iter()
+                    .any(|other| other.uri == extmap.uri || other.id == extmap.id)
+            {
+                answered.push(ExtMap {
+                    direction: extmap.direction.map(Direction::reversed),
+                    ..extmap.clone()
+                });
+            }
+        }
+        answered
     }
 }
 
 /// We have one transport (RFC 8829 §4.1.1, `max-bundle`): m-lines outside of its BUNDLE group are refused, all
 /// but the first where nothing is bundled.
-fn may_be_carried(offer: &Sdp, offered: &MediaSection, carrier: &mut Option<Mid>) -> bool {
+fn may_be_carried(
+    bundled: &HashSet<&Mid>,
+    offered: &MediaSection,
+    carrier: &mut Option<Mid>,
+) -> bool {
     let Some(mid) = &offered.mid else {
         return false;
     };
     if offered.is_rejected() {
         return false;
     }
-    if !offer.bundle().is_empty() {
-        return offer.bundle().contains(mid);
+    if !bundled.is_empty() {
+        return bundled.contains(mid);
     }
     carrier.get_or_insert_with(|| mid.clone()) == mid
 }

@@ -20,11 +20,11 @@ pub struct Plan {
     pub local_ice: IceParameters,
     /// Credentials of the peer's applied description.
     pub remote_ice: IceParameters,
-    /// Every m-line, in order, rejected ones included.
+    /// Every RTP m-line, in order, rejected ones included.
     pub media: Vec<MediaPlan>,
     /// The SCTP m-line, where one is negotiated.
     pub data: Option<DataPlan>,
-    /// `a=candidate` values found inside the remote description.
+    /// Candidates found inside the remote description, each once, as `candidate:…`.
     pub remote_candidates: Vec<String>,
 }
 
@@ -89,9 +89,9 @@ pub struct MediaPlan {
     pub extensions: Vec<ExtensionPlan>,
     /// What we send, where the direction lets us.
     pub send: Vec<StreamPlan>,
-    /// What the peer announced that it sends, where the direction lets it.
+    /// What the peer announced that it sends, where the direction lets it; empty where it announced nothing.
     pub recv: Vec<StreamPlan>,
-    /// RTCP canonical name of our streams (RFC 7022).
+    /// RTCP canonical name of our streams (RFC 7022), as the applied description has it.
     pub cname: String,
     /// The peer asks for REMB on this m-line (`a=rtcp-fb:* goog-remb`).
     pub remb: bool,

@@ -1,6 +1,6 @@
 //! One m-line with its attributes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lk_types::{Direction, MediaKind, Mid, Pt, Rid, Ssrc};
 
@@ -259,13 +259,12 @@ impl MediaSection {
     /// an older peer writes only that. `-` means none.
     #[must_use]
     pub fn stream_ids(&self) -> Vec<String> {
-        let mut ids: Vec<String> = Vec::new();
-        for (stream, _) in self.all_msids() {
-            if stream != "-" && !ids.iter().any(|id| id == stream) {
-                ids.push(stream.to_owned());
-            }
-        }
-        ids
+        let mut seen = HashSet::new();
+        let streams = self.all_msids().into_iter().map(|(stream, _)| stream);
+        streams
+            .filter(|stream| *stream != "-" && seen.insert(*stream))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Id of the track of this m-line.
@@ -296,7 +295,7 @@ impl MediaSection {
     #[must_use]
     pub fn sources(&self) -> Vec<Source> {
         let mut rtx = HashMap::new();
-        let mut repairs = std::collections::HashSet::new();
+        let mut repairs = HashSet::new();
         for group in self
             .ssrc_groups
             .iter()
@@ -310,7 +309,7 @@ impl MediaSection {
                 rtx.entry(*media).or_insert(*repair);
             }
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let grouped = self
             .ssrc_groups
             .iter()

@@ -7,6 +7,8 @@ mod media;
 mod parse;
 mod print;
 
+use std::collections::HashSet;
+
 use lk_types::{Direction, Mid};
 
 pub use media::{
@@ -165,7 +167,7 @@ impl Sdp {
     /// Every `a=candidate` value, each once, with the word `candidate:` in front.
     #[must_use]
     pub fn candidates(&self) -> Vec<String> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let lines = self.media.iter().flat_map(|section| &section.candidates);
         lines
             .filter(|line| seen.insert(line.as_str()))
