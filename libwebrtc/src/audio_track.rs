@@ -113,14 +113,6 @@ impl RtcAudioTrack {
         }
     }
 
-    /// What receives the track, for its counters.
-    pub(crate) fn receiver(&self) -> Option<&AudioRecv> {
-        match &self.inner.origin {
-            Origin::Remote(receiver) => Some(receiver),
-            Origin::Local(_) | Origin::Silent => None,
-        }
-    }
-
     /// Lets a pipeline follow mute and unmute from now on.
     pub(crate) fn attach_sender(&self, sender: &Arc<AudioSend>) {
         let mut senders = self.inner.senders.lock();

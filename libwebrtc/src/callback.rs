@@ -1,13 +1,13 @@
 //! Slots for the host's callbacks.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parking_lot::Mutex;
 
 /// Holds one callback. It is taken out while it runs, so that no lock is held over it and it may set, replace
 /// or remove itself.
 pub(crate) struct Callback<F: ?Sized> {
-    slot: Arc<Mutex<Slot<F>>>,
+    slot: Mutex<Slot<F>>,
 }
 
 struct Slot<F: ?Sized> {
@@ -18,7 +18,7 @@ struct Slot<F: ?Sized> {
 
 impl<F: ?Sized> Default for Callback<F> {
     fn default() -> Self {
-        Self { slot: Arc::new(Mutex::new(Slot { callback: None, generation: 0 })) }
+        Self { slot: Mutex::new(Slot { callback: None, generation: 0 }) }
     }
 }
 
@@ -34,15 +34,19 @@ impl<F: ?Sized> Callback<F> {
         drop(old);
     }
 
-    /// Runs `with` on the callback, if one is set, without the lock. A call from inside the callback finds
-    /// none. Says whether it ran.
+    /// Runs `with` on the callback, if one is set, without the lock, and says whether it ran. A call from inside
+    /// the callback, or from another thread while it runs, finds none; each slot has one caller at a time. A
+    /// callback that panics is removed: the panic is the program's, and must not end the task that called it.
     pub(crate) fn call(&self, with: impl FnOnce(&mut F)) -> bool {
         let (mut callback, generation) = {
             let mut slot = self.slot.lock();
             let Some(callback) = slot.callback.take() else { return false };
             (callback, slot.generation)
         };
-        with(&mut callback);
+        if catch_unwind(AssertUnwindSafe(|| with(&mut callback))).is_err() {
+            log::error!("a callback of the program panicked; it is called no more");
+            return true;
+        }
         let mut slot = self.slot.lock();
         if slot.generation == generation {
             slot.callback = Some(callback);
@@ -52,15 +56,12 @@ impl<F: ?Sized> Callback<F> {
         }
         true
     }
-
-    /// Whether a callback is set (and not running).
-    pub(crate) fn is_set(&self) -> bool {
-        self.slot.lock().callback.is_some()
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     type Count = dyn FnMut(u32) + Send + Sync;
@@ -86,6 +87,13 @@ mod tests {
         callback.call(|callback| callback(1));
         callback.call(|callback| callback(2));
         assert_eq!(*seen.lock(), [2]);
-        assert!(callback.is_set());
+    }
+
+    #[test]
+    fn a_callback_that_panics_is_called_no_more() {
+        let callback: Callback<Count> = Callback::default();
+        callback.set(Some(Box::new(|value| panic!("{value}"))));
+        assert!(callback.call(|callback| callback(1)));
+        assert!(!callback.call(|callback| callback(2)));
     }
 }

@@ -31,10 +31,12 @@ macro_rules! enum_dispatch {
     ($variants:tt;) => {};
     (
         $variants:tt;
+        $(#[$attribute:meta])*
         $vis:vis fn $method:ident($receiver:ident: $receiver_type:ty $(, $argument:ident: $argument_type:ty)* $(,)?)
             -> $ret:ty;
         $($rest:tt)*
     ) => {
+        $(#[$attribute])*
         #[inline]
         $vis fn $method($receiver: $receiver_type $(, $argument: $argument_type)*) -> $ret {
             $crate::enum_dispatch!(@arms $variants, $receiver, $method, ($($argument),*))

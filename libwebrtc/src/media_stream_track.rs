@@ -27,9 +27,13 @@ pub enum MediaStreamTrack {
 impl MediaStreamTrack {
     enum_dispatch!(
         [Video, Audio];
+        /// The track's identifier, as in `a=msid`.
         pub fn id(self: &Self) -> String;
+        /// Whether media passes. A disabled track is muted but stays negotiated.
         pub fn enabled(self: &Self) -> bool;
+        /// Mutes (`false`) or unmutes the track; true where that changed anything.
         pub fn set_enabled(self: &Self, enabled: bool) -> bool;
+        /// Live, or ended for good.
         pub fn state(self: &Self) -> RtcTrackState;
     );
 

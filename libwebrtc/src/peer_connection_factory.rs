@@ -70,6 +70,7 @@ pub struct PeerConnectionFactory {
 }
 
 #[derive(Debug)]
+#[expect(dead_code, reason = "what is kept for video and for SNAP is only shown so far")]
 struct Inner {
     /// Received video is shown without waiting.
     zero_playout_delay: bool,

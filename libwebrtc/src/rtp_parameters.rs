@@ -65,8 +65,6 @@ pub struct RtpParameters {
     pub rtcp: RtcpParameters,
     /// Which `parameters` call these came from (W3C `transactionId`).
     pub(crate) transaction_id: String,
-    /// The m-line; empty before one is assigned.
-    pub(crate) mid: String,
     /// What gives way first, where the program said so.
     pub(crate) degradation_preference: Option<DegradationPreference>,
 }
@@ -95,8 +93,6 @@ pub struct RtpCodecParameters {
     pub clock_rate: Option<u64>,
     /// Channels of an audio format.
     pub channels: Option<u16>,
-    /// `a=fmtp` parameters: name and value.
-    pub(crate) parameters: Vec<(String, String)>,
 }
 
 /// RTCP of an m-line.

@@ -37,6 +37,7 @@ pub enum RtcVideoSource {
 impl RtcVideoSource {
     enum_dispatch!(
         [Native];
+        /// The size it was made for.
         pub fn video_resolution(self: &Self) -> VideoResolution;
     );
 }

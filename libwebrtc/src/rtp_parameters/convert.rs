@@ -31,7 +31,6 @@ impl RtpParameters {
             codecs: plan.map(codecs).unwrap_or_default(),
             header_extensions: plan.map(header_extensions).unwrap_or_default(),
             rtcp: RtcpParameters { cname: String::new(), reduced_size: true },
-            mid: transceiver.mid().map(ToString::to_string).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -61,7 +60,6 @@ fn codecs(plan: &MediaPlan) -> Vec<RtpCodecParameters> {
             mime_type: format!("{}/{}", codec.codec.kind().unwrap_or(plan.kind), codec.codec),
             clock_rate: Some(u64::from(codec.clock_rate)),
             channels: codec.channels.map(u16::from),
-            parameters: codec.remote_fmtp.clone(),
         })
         .collect()
 }
