@@ -122,12 +122,6 @@ impl AudioRecv {
     }
 }
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.state.get_mut().sinks.end();
-    }
-}
-
 impl State {
     /// Whether the packet was of a kind that makes sound.
     fn insert(&mut self, pt: Pt, packet: &AudioPacket<'_>) -> bool {

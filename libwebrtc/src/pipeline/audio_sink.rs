@@ -121,6 +121,12 @@ impl SinkSet {
     }
 }
 
+impl Drop for SinkSet {
+    fn drop(&mut self) {
+        self.end_current();
+    }
+}
+
 impl std::fmt::Debug for SinkSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SinkSet").field("sinks", &self.sinks.len()).field("ended", &self.ended).finish()

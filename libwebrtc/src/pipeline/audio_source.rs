@@ -159,9 +159,13 @@ impl AudioSource {
         let clears = shared.queue.lock().clears;
         let mut rest = samples;
         loop {
-            rest = &rest[shared.enqueue(rest)..];
+            let taken = shared.enqueue(rest);
+            rest = &rest[taken..];
             if rest.is_empty() {
                 return Ok(());
+            }
+            if taken > 0 {
+                continue;
             }
             shared.room.notified().await;
             if shared.queue.lock().clears != clears {
