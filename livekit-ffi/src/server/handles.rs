@@ -65,7 +65,10 @@ impl Ownership {
 
 enum Value {
     /// An encoded response: by far the most frequent, kept without type erasure.
-    Response(Box<[u8]>),
+    Response {
+        #[expect(dead_code, reason = "kept for the host, who has its address")]
+        bytes: Box<[u8]>,
+    },
     Resource {
         value: Arc<dyn Any + Send + Sync>,
         kind: &'static str,
@@ -76,7 +79,7 @@ enum Value {
 impl Value {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Response(_) => "response",
+            Self::Response { .. } => "response",
             Self::Resource { kind, .. } => kind,
         }
     }
@@ -138,7 +141,7 @@ impl HandleTable {
     /// Stores an encoded response; the bytes stay where they are until the handle is dropped.
     pub(crate) fn insert_response(&self, bytes: Box<[u8]>) -> HandleId {
         let id = self.next_id();
-        self.entries.insert(id, Value::Response(bytes));
+        self.entries.insert(id, Value::Response { bytes });
         id
     }
 
@@ -182,6 +185,19 @@ impl HandleTable {
         self.entries.remove(&id).is_some()
     }
 
+    /// As [`Self::drop_handle`], but what is not a mere response is dropped inside `inside`'s guard.
+    pub(super) fn drop_handle_inside<G>(&self, id: HandleId, inside: impl FnOnce() -> G) -> bool {
+        match self.entries.remove(&id) {
+            None => false,
+            Some((_, Value::Response { .. })) => true,
+            Some((_, value)) => {
+                let _guard = inside();
+                drop(value);
+                true
+            }
+        }
+    }
+
     /// Whether `id` is in the table.
     pub fn contains(&self, id: HandleId) -> bool {
         self.entries.contains_key(&id)
@@ -194,7 +210,7 @@ impl HandleTable {
                 ownership.internal = false;
                 true
             }
-            Some(Value::Response(_)) => true,
+            Some(Value::Response { .. }) => true,
             None => false,
         }
     }

@@ -205,8 +205,7 @@ impl Server {
 
     /// Frees a handle for the host; false if it is unknown. What is dropped may use the runtime.
     pub fn drop_handle(&self, id: HandleId) -> bool {
-        let _inside = self.runtime.running().map(Handle::enter);
-        self.handles.drop_handle(id)
+        self.handles.drop_handle_inside(id, || self.runtime.running().map(Handle::enter))
     }
 
     /// Says an error of ours to the host's log, if it wants logs.

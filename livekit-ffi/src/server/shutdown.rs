@@ -91,6 +91,14 @@ impl Server {
         self.dispose_with(None);
     }
 
+    /// Waits until a dispose that has begun is over, unless from inside a callback, for which it
+    /// may itself be waiting.
+    pub fn wait_disposed(&self) {
+        if self.shutdown.has_begun() && !self.events.is_event_thread() {
+            self.shutdown.wait(Instant::now() + WHOLE);
+        }
+    }
+
     /// Disposes on a thread of its own; `last` is the last event. At once if there is no thread.
     pub fn dispose_in_background(self: &Arc<Self>, last: Message) {
         let server = Arc::clone(self);
