@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Enforces deny.toml on `cargo metadata`: licences, banned crates, duplicate versions, wildcards, sources."""
+"""Enforces deny.toml on `cargo metadata`: licences, banned crates, duplicate versions, wildcards, sources.
+
+And that docs/dependencies.md has a row for each direct dependency, and for no other crate.
+"""
 
 from __future__ import annotations
 
@@ -103,6 +106,14 @@ def main() -> int:
                 for dep in package["dependencies"]
                 if dep["req"] == "*" and dep["path"] is None
             ]
+
+    explained = (ROOT / "docs" / "dependencies.md").read_text()
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    names = {package["id"]: package["name"] for package in packages}
+    direct = {names[dep["pkg"]] for one in members for dep in nodes[one]["deps"] if dep["pkg"] not in members}
+    rows = set(re.findall(r"^\| `([^`]+)`", explained, re.MULTILINE))
+    faults += [f"{name}: docs/dependencies.md does not say why it is here" for name in sorted(direct - rows)]
+    faults += [f"{name}: stands in docs/dependencies.md and is not used" for name in sorted(rows - direct)]
 
     for fault in faults:
         print(fault, file=sys.stderr)
