@@ -101,7 +101,8 @@ impl Session {
     }
 
     /// `a=msid`, `a=ssrc`, `a=rid` and `a=simulcast` of a sender (RFC 8829 §5.2.1). Layers are announced by
-    /// name, a single stream by its sources. `layers` names those that may be announced; `None` means all.
+    /// name, a single stream by its sources. `simulcast` says whether the peer may
+    /// be told of layers at all.
     pub(crate) fn write_sender(
         &self,
         section: &mut MediaSection,

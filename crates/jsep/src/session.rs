@@ -222,7 +222,9 @@ impl Session {
         self.set(Side::Local, sdp_type, text)
     }
 
-    /// Applies a description of the peer's.
+    /// Applies a description of the peer's. An offer in have-local-offer rolls ours back first. The current
+    /// answer applied again to an offer that it cannot answer (new ICE credentials, more m-lines) rolls that offer
+    /// back, which is how `livekit` cancels one.
     ///
     /// # Errors
     /// When it cannot be read, comes at the wrong time, or its m-lines do not fit.
