@@ -109,6 +109,46 @@ fn a_reset_buffer_takes_any_stream() {
 }
 
 #[test]
+fn a_puller_that_slept_hears_the_newest_sound_and_nothing_of_before() {
+    let sent = encode(
+        &signal::tone(440.0, 8_000.0, 6 * 48_000),
+        SendConfig::default(),
+    );
+    let mut buffer = JitterBuffer::new(OpusDecoder::new(1), JitterConfig::default());
+    let start = epoch();
+    let mut out = Vec::new();
+    for (index, one) in sent.iter().enumerate() {
+        let at = start + Duration::from_millis(index as u64 * 20);
+        let asleep = (100..200).contains(&index);
+        if index == 200 {
+            assert_eq!(buffer.queued().0, 100);
+            // Nothing queued at first: only what comes after the reset can be heard.
+            buffer.reset();
+            let pulled = buffer.pull_into(at, &mut out);
+            assert_eq!(pulled.kind, PullKind::Silence);
+            assert!(out.iter().all(|value| *value == 0));
+        }
+        buffer.insert(&AudioPacket {
+            ssrc: Ssrc(1),
+            sequence: one.sequence,
+            timestamp: one.timestamp,
+            arrival: at,
+            marker: false,
+            payload: &one.payload,
+        });
+        if asleep {
+            continue;
+        }
+        for half in 0..2 {
+            buffer.pull_into(at + Duration::from_millis(half * 10), &mut out);
+        }
+    }
+    let next = buffer.playout_timestamp().unwrap();
+    let newest = sent.last().unwrap().timestamp;
+    assert!(newest.wrapping_sub(next) as i32 / 48 < 40);
+}
+
+#[test]
 fn a_stream_that_ends_becomes_idle_and_wakes() {
     let sound = signal::speech(4, 48_000);
     let sent = encode(&sound, SendConfig::default());

@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::PULL_FRAMES;
+use super::{PULL_FRAMES, ms};
 
 /// Pulls over which the earliest one tells the true phase.
 const WINDOW: usize = 16;
+
+/// A pull that comes so long after the last one is a puller that slept, not one that makes up for being late.
+const SLEPT: i64 = ms(200);
 
 /// Maps instants to frames of 48 kHz since the first instant it saw.
 #[derive(Debug, Default)]
@@ -43,10 +46,10 @@ pub(super) struct PullClock {
 }
 
 impl PullClock {
-    /// Registers a pull at `now` and returns the smoothed time, never later than `now`.
-    pub(super) fn pull(&mut self, now: i64) -> i64 {
-        // A long pause is a puller that slept, not one that is late.
-        if self.last.is_some_and(|last| now - last > super::ms(500)) {
+    /// Registers a pull at `now`. Returns the smoothed time, never later than `now`, and whether the puller had slept.
+    pub(super) fn pull(&mut self, now: i64) -> (i64, bool) {
+        let slept = self.last.is_some_and(|last| now - last > SLEPT);
+        if slept {
             self.lateness.clear();
             self.pulled = 0;
         }
@@ -63,7 +66,7 @@ impl PullClock {
             .unwrap_or(now - self.pulled);
         let smoothed = self.pulled + least;
         self.pulled += PULL_FRAMES as i64;
-        smoothed
+        (smoothed, slept)
     }
 }
 
@@ -77,15 +80,15 @@ mod tests {
         let late = [0, 100, 0, 300, 2_000, 1_600, 1_100, 700, 300, 0];
         for (index, late) in late.into_iter().enumerate() {
             let due = index as i64 * PULL_FRAMES as i64;
-            assert_eq!(clock.pull(due + late), due);
+            assert_eq!(clock.pull(due + late), (due, false));
         }
     }
 
     #[test]
     fn a_puller_that_slept_starts_anew() {
         let mut clock = PullClock::default();
-        assert_eq!(clock.pull(0), 0);
-        assert_eq!(clock.pull(480), 480);
-        assert_eq!(clock.pull(480_000), 480_000);
+        assert_eq!(clock.pull(0), (0, false));
+        assert_eq!(clock.pull(480), (480, false));
+        assert_eq!(clock.pull(480_000), (480_000, true));
     }
 }

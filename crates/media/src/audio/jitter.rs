@@ -223,11 +223,14 @@ impl<D: AudioDecoder> JitterBuffer<D> {
     }
 
     /// Gives the next 10 ms of sound into `out` (emptied first): interleaved, 48 kHz, the decoder's channels.
-    /// Call it every 10 ms; being late now and then and catching up does no harm. Allocates nothing once warm, if
-    /// `out` is kept.
+    /// Call it every 10 ms; being late now and then and catching up does no harm. After more than 200 ms without a
+    /// pull, the sound starts anew with what is the newest then. Allocates nothing once warm, if `out` is kept.
     pub fn pull_into(&mut self, now: Instant, out: &mut Vec<i16>) -> Pulled {
         let now = self.clock.frames(now);
-        let due = self.pull_clock.pull(now);
+        let (due, slept) = self.pull_clock.pull(now);
+        if slept {
+            self.begin_from_silence();
+        }
         while self.output.pending() < PULL_FRAMES {
             self.step(playout::Time { now, due });
         }

@@ -61,6 +61,13 @@ impl Output {
         at
     }
 
+    /// Throws away all sound, and starts with a history of silence.
+    pub(super) fn clear(&mut self) {
+        self.pcm.clear();
+        self.pcm.resize(HISTORY * self.channels, 0);
+        self.read = HISTORY;
+    }
+
     /// Removes `count` frames from `at` on.
     pub(super) fn remove(&mut self, at: usize, count: usize) {
         let (start, end) = (at * self.channels, (at + count) * self.channels);

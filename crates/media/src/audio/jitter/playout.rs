@@ -61,6 +61,15 @@ impl<D: AudioDecoder> JitterBuffer<D> {
         self.play(time, -gap);
     }
 
+    /// The puller slept: what is left from before is not continued.
+    pub(super) fn begin_from_silence(&mut self) {
+        self.output.clear();
+        self.fader.silence();
+        self.waiting = true;
+        self.splice = false;
+        self.kind = PullKind::Silence;
+    }
+
     /// How long ago the fastest packet would have brought the sound at `timestamp`.
     fn level(&self, at: i64, timestamp: i64) -> i64 {
         // Without a base (copies only, so far), sound counts as just come.
