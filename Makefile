@@ -9,8 +9,9 @@ PYTHON = $(shell scripts/setup.sh --print)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: build ## a publisher and a subscriber in a room of a real server, on this library, in under a minute
+demo: ## a publisher and a subscriber in a room of a real server, on this library, in under a minute
 	@scripts/setup.sh
+	@$(MAKE) --no-print-directory build
 	@tests/livekit-server/build.sh
 	@LIVEKIT_LIB_PATH=$(TARGET)/release/liblivekit_ffi.so $(PYTHON) examples/python/demo.py
 
@@ -26,8 +27,9 @@ build: ## the release library, stripped; prints its path and size
 sdk: ## the line that a Python user exports to run the official SDK on this library
 	@echo "export LIVEKIT_LIB_PATH=$(TARGET)/release/liblivekit_ffi.so"
 
-bench: build ## ours against the library that the SDK ships, in the same run
+bench: ## ours against the library that the SDK ships, in the same run
 	@scripts/setup.sh
+	@$(MAKE) --no-print-directory build
 	@tests/livekit-server/build.sh
 	LIVEKIT_FFI_LIBRARY=$(TARGET)/release/liblivekit_ffi.so $(PYTHON) benches/host/run.py
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import library
 
 from lkhost.tokens import token
@@ -27,6 +28,23 @@ def test_the_smallest_host_says_its_tone(stage, kind):
     printed = _run(kind, str(EXAMPLES / "python" / "hello.py"), stage.server.url, access)
     assert printed.splitlines()[-1] == "left"
     listener.expect("track_subscribed", name="hello", participant="hello")
+
+
+@pytest.mark.ours
+def test_the_smallest_host_in_c_joins_and_leaves(stage, kind, tmp_path):
+    assert kind == "ours"
+    program = tmp_path / "hello"
+    command = ["cc", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror", "-o", str(program)]
+    command += [str(EXAMPLES / "c" / "hello.c"), f"-I{EXAMPLES.parent / 'livekit-ffi' / 'include'}"]
+    subprocess.run([*command, str(library()), f"-Wl,-rpath,{library().parent}", "-lpthread"], check=True)
+    for address, expected in ((stage.server.url, ["connected", "left"]), ("ws://127.0.0.1:9", ["not connected"])):
+        done = subprocess.run(
+            [program, address, token(stage.room, "c")], capture_output=True, text=True, timeout=40
+        )
+        lines = done.stdout.splitlines()
+        assert len(lines) == len(expected), done
+        assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True)), done
+        assert done.returncode == (0 if "left" in expected else 1)
 
 
 def test_the_demo_measures_its_tone_and_draws_it(kind, tmp_path):
