@@ -14,7 +14,7 @@
 #include "livekit_ffi.h"
 
 /* Field numbers of protocol/: FfiRequest.connect, FfiEvent.connect, and so on. */
-enum { REQUEST_CONNECT = 3, REQUEST_DISCONNECT = 4, EVENT_CONNECT = 5, EVENT_DISCONNECT = 7 };
+enum { REQUEST_CONNECT = 3, REQUEST_DISCONNECT = 4, REQUEST_READY = 83, EVENT_CONNECT = 5, EVENT_DISCONNECT = 7 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -122,6 +122,7 @@ int main(int argc, char **argv) {
     if (connected) {
         printf("connected\n");
         end = put_number(body, 1, room);
+        if (!request(REQUEST_READY, body, (size_t)(end - body))) return 1; /* events of the room come from now on */
         if (!request(REQUEST_DISCONNECT, body, (size_t)(end - body))) return 1;
         pthread_mutex_lock(&lock);
         while (!left) pthread_cond_wait(&changed, &lock);
