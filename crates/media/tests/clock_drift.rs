@@ -3,13 +3,29 @@
 mod support;
 
 use support::measure::{likeness, quantile, report, slope};
-use support::network::NetworkConfig;
-use support::sender::SendConfig;
-use support::session::run;
+use support::network::{NetworkConfig, transmit};
+use support::sender::{SendConfig, Sent, encode};
+use support::session::receive;
 use support::signal;
 
 fn ten_minutes_at(drift_ppm: f64, jitter_ms: f64, loss: f64, red: usize) {
-    let sound = signal::tone(440.0, 8_000.0, 600 * 48_000);
+    // A minute of whole periods, ten times over.
+    let minute = signal::tone(440.0, 8_000.0, 60 * 48_000);
+    let send = SendConfig {
+        red,
+        ..SendConfig::default()
+    };
+    let once = encode(&minute, send);
+    let sent: Vec<Sent> = (0..10)
+        .flat_map(|round| {
+            once.iter().cloned().map(move |mut packet| {
+                packet.frame += round * 60 * 48_000;
+                packet.timestamp = packet.timestamp.wrapping_add(round as u32 * 60 * 48_000);
+                packet.sequence = packet.sequence.wrapping_add(round as u16 * 3_000);
+                packet
+            })
+        })
+        .collect();
     let network = NetworkConfig {
         seed: 9,
         jitter_ms,
@@ -17,14 +33,8 @@ fn ten_minutes_at(drift_ppm: f64, jitter_ms: f64, loss: f64, red: usize) {
         loss,
         ..NetworkConfig::default()
     };
-    let outcome = run(
-        &sound,
-        SendConfig {
-            red,
-            ..SendConfig::default()
-        },
-        &network,
-    );
+    let arrivals = transmit(&sent, send.packet, &network);
+    let outcome = receive(10 * minute.len(), &sent, &arrivals, send, &network);
     let heard = likeness(&outcome, 57_000, 58_500);
     report(&format!("{drift_ppm:+} ppm, 10 min"), &outcome, heard);
 

@@ -103,7 +103,7 @@ fn a_sender_that_pauses_with_its_clock_is_played_at_once() {
             }
         }
         let outcome = receive(
-            &speech(),
+            speech().len(),
             &sent,
             &arrivals,
             SendConfig::default(),
@@ -189,7 +189,13 @@ fn a_network_that_turns_bad_and_good_again_is_followed() {
     arrivals.sort_by(|left, right| left.at.total_cmp(&right.at));
     let outcome = shown(
         "80 ms jitter from 8 to 20 s",
-        receive(&sound, &sent, &arrivals, SendConfig::default(), &network()),
+        receive(
+            sound.len(),
+            &sent,
+            &arrivals,
+            SendConfig::default(),
+            &network(),
+        ),
     );
     let bad = delay_between(&outcome, 12_000.0, 20_000.0);
     assert!(bad > 60.0 && bad < 120.0, "{bad}");

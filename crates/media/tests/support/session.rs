@@ -42,12 +42,18 @@ impl Outcome {
 pub(crate) fn run(recording: &[i16], send: SendConfig, network: &NetworkConfig) -> Outcome {
     let sent = encode(recording, send);
     let arrivals = transmit(&sent, send.packet, network);
-    receive(recording, &sent, &arrivals, send, network)
+    receive(
+        recording.len() / send.channels,
+        &sent,
+        &arrivals,
+        send,
+        network,
+    )
 }
 
-/// Pulls what arrives.
+/// Pulls what arrives of a recording of `frames`.
 pub(crate) fn receive(
-    recording: &[i16],
+    frames: usize,
     sent: &[Sent],
     arrivals: &[Arrival],
     send: SendConfig,
@@ -58,7 +64,6 @@ pub(crate) fn receive(
     let mut buffer = JitterBuffer::new(OpusDecoder::new(send.channels), JitterConfig::default());
     let mut random = Random::new(network.seed ^ 0x5eed);
     let mut waiting = arrivals.iter().peekable();
-    let frames = recording.len() / send.channels;
     let pulls = frames / 480 + 20;
     let mut outcome = Outcome {
         channels: send.channels,
