@@ -1,8 +1,8 @@
 //! Data channels: names that hold from creation to close, and the send queue above SCTP.
 //!
-//! The stack's own queue is kept short: its cost grows with what is in flight, and bytes in it cannot be taken
-//! back. It is also given a channel late, at the first plan with SCTP: a channel that is closed before it has a
-//! stream id would stay behind there.
+//! The stack's own queue is kept short: its cost grows with what is in flight, and bytes in it
+//! cannot be taken back. It is also given a channel late, once DTLS is up: one that is closed before
+//! it has a stream id would stay behind there, to be opened and closed in front of the peer.
 
 use std::collections::VecDeque;
 
@@ -131,8 +131,10 @@ pub(crate) struct Channels {
     next_key: u64,
     /// Where the next round of sending starts.
     turn: usize,
-    /// SCTP is part of the session; channels may be given to the stack.
+    /// SCTP is part of the session.
     started: bool,
+    /// DTLS is up; with SCTP it means that channels may be given to the stack.
+    connected: bool,
     /// The peer's `a=max-message-size`; 0 means no limit.
     max_message: u64,
     pub(crate) opened: u32,
@@ -147,6 +149,7 @@ impl Channels {
             next_key: 0,
             turn: 0,
             started: false,
+            connected: false,
             max_message: DEFAULT_MAX_MESSAGE,
             opened: 0,
             closed: 0,
@@ -177,6 +180,11 @@ impl Channels {
         }
     }
 
+    /// DTLS is up.
+    pub(crate) fn connected(&mut self) {
+        self.connected = true;
+    }
+
     pub(crate) fn send(
         &mut self,
         key: ChannelKey,
@@ -189,6 +197,9 @@ impl Channels {
             ChannelState::Connecting => return Err(ChannelError::NotOpen(key)),
             ChannelState::Closing | ChannelState::Closed => return Err(ChannelError::Closed(key)),
             ChannelState::Open => {}
+        }
+        if data.is_empty() {
+            return Err(ChannelError::Empty);
         }
         if data.len() as u64 > limit {
             return Err(ChannelError::TooLarge {
@@ -232,7 +243,8 @@ impl Channels {
     /// Brings the stack up to date: new channels, queued messages, closes. Reports what was confirmed. Returns
     /// whether the stack was changed and has to be polled again.
     pub(crate) fn drive(&mut self, rtc: &mut Rtc, events: &mut VecDeque<Event>) -> bool {
-        if !self.started || (self.entries.is_empty() && self.zombies.is_empty()) {
+        if !self.started || !self.connected || (self.entries.is_empty() && self.zombies.is_empty())
+        {
             return false;
         }
         let mut changed = self.create(rtc);

@@ -10,7 +10,7 @@ use str0m::bwe::{Bitrate, BweKind};
 use str0m::media::KeyframeRequestKind;
 use str0m::net::Receive;
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
-use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Rtc};
+use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Rtc, RtcError};
 
 use crate::candidate::{RemoteCandidate, parse_remote};
 use crate::channel::{Channels, STACK_BUFFER};
@@ -249,9 +249,9 @@ impl Engine {
                 return Output::Timeout(None);
             }
             if std::mem::take(&mut self.kick)
-                && let Err(_error) = self.rtc.handle_input(Input::Timeout(self.now))
+                && let Err(error) = self.rtc.handle_input(Input::Timeout(self.now))
             {
-                self.broken();
+                self.broken(&error);
             }
             match self.rtc.poll_output() {
                 Ok(StackOutput::Transmit(transmit)) => {
@@ -278,7 +278,7 @@ impl Engine {
                     let stack = (at < self.now + NEVER).then_some(at);
                     return Output::Timeout(stack.into_iter().chain(self.ice.deadline()).min());
                 }
-                Err(_error) => self.broken(),
+                Err(error) => self.broken(&error),
             }
         }
     }
@@ -526,10 +526,16 @@ impl Engine {
     }
 
     /// The stack refuses to go on.
-    fn broken(&mut self) {
+    fn broken(&mut self, error: &RtcError) {
         self.rtc.disconnect();
         self.channels.close_all(&mut self.events);
-        self.set_dtls(DtlsState::Failed);
+        // SCTP only complains here when it is asked to shut down before it was up: the peer has closed.
+        let closed = matches!(error, RtcError::Sctp(_)) && self.dtls == DtlsState::Connected;
+        self.set_dtls(if closed {
+            DtlsState::Closed
+        } else {
+            DtlsState::Failed
+        });
     }
 
     fn on_event(&mut self, event: StackEvent) {
@@ -541,6 +547,7 @@ impl Engine {
                 }
             }
             StackEvent::Connected => {
+                self.channels.connected();
                 self.channels_due = true;
                 self.set_dtls(DtlsState::Connected);
             }

@@ -121,6 +121,10 @@ pub enum ChannelError {
         /// Bytes the peer takes.
         limit: u64,
     },
+    /// SCTP carries no empty message, and the stack below has no way to mark a filler as one
+    /// (RFC 8831 §6.6).
+    #[error("message of 0 bytes: cannot be sent")]
+    Empty,
     /// A negotiated id that another open channel holds, or one above 65534 (RFC 8832 §4).
     #[error("negotiated id {0}: in use or out of range")]
     NegotiatedId(u16),
