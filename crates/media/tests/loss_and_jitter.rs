@@ -114,6 +114,27 @@ fn a_quiet_network_costs_a_packet_of_delay_and_no_quality() {
 }
 
 #[test]
+fn an_even_stream_is_not_stretched_back_and_forth() {
+    // Its period divides nothing evenly, and every lag fits: the worst case for hunting around the target.
+    let sound = signal::tone(160.0, 8_000.0, SECONDS * 48_000);
+    for phase in [0.0, 2.5, 5.0, 6.9, 7.1, 9.0] {
+        let network = NetworkConfig {
+            pull_phase: phase,
+            ..NetworkConfig::default()
+        };
+        let stats = run(&sound, plain(), &network).stats;
+        assert_eq!(
+            stats.inserted_samples_for_deceleration, 0,
+            "pulls at {phase} ms"
+        );
+        assert!(
+            stats.removed_samples_for_acceleration <= 1_440,
+            "pulls at {phase} ms"
+        );
+    }
+}
+
+#[test]
 fn sound_begins_within_two_packets() {
     let outcome = run(&speech(), plain(), &quiet());
     let first = outcome

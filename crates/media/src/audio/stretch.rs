@@ -38,14 +38,15 @@ impl Stretcher {
         self.attempts = 0;
     }
 
-    /// Tries to leave out about `excess` frames of what is pending and returns how many it did.
-    pub(super) fn accelerate(&mut self, output: &mut Output, excess: i64) -> usize {
-        let urgent = excess > ms(60);
+    /// Tries to leave out up to `longest` frames of what is pending and returns how many it did. Where it is `urgent`,
+    /// seams may follow one another and be less alike.
+    pub(super) fn accelerate(&mut self, output: &mut Output, longest: i64, urgent: bool) -> usize {
         if self.rest > 0 && !urgent {
             return 0;
         }
         let (read, channels, pending) = (output.read(), output.channels(), output.pending());
-        let longest = (usize::try_from(excess).unwrap_or(0) + HALF / 2)
+        let longest = usize::try_from(longest)
+            .unwrap_or(0)
             .min(MAX_LAG)
             .min(pending.saturating_sub(HALF));
         // The window straddles the seam: what was just played must go on as well as what follows.
@@ -69,8 +70,8 @@ impl Stretcher {
         found.lag
     }
 
-    /// Tries to make what is pending longer by about `deficit` frames and returns by how many it did.
-    pub(super) fn decelerate(&mut self, output: &mut Output, deficit: i64) -> usize {
+    /// Tries to make what is pending longer by up to `longest` frames and returns by how many it did.
+    pub(super) fn decelerate(&mut self, output: &mut Output, longest: i64) -> usize {
         if self.rest > 0 {
             return 0;
         }
@@ -78,7 +79,8 @@ impl Stretcher {
         if pending < HALF {
             return 0;
         }
-        let longest = (usize::try_from(deficit).unwrap_or(0) + HALF)
+        let longest = usize::try_from(longest)
+            .unwrap_or(0)
             .min(MAX_LAG)
             .min(HISTORY - HALF);
         let found = best_lag(
@@ -180,7 +182,7 @@ mod tests {
     fn leaving_out_a_period_leaves_no_seam() {
         let (mut output, _) = started();
         let before = output.pending();
-        let removed = Stretcher::default().accelerate(&mut output, ms(10));
+        let removed = Stretcher::default().accelerate(&mut output, ms(10), false);
         assert_eq!(removed % 320, 0, "whole periods of 150 Hz");
         assert!(removed > 0);
         assert_eq!(output.pending(), before - removed);
@@ -210,9 +212,9 @@ mod tests {
         let mut output = Output::new(1);
         output.append(&noise);
         let mut stretcher = Stretcher::default();
-        assert_eq!(stretcher.accelerate(&mut output, ms(10)), 0);
+        assert_eq!(stretcher.accelerate(&mut output, ms(10), false), 0);
         let tries = (0..200)
-            .take_while(|_| stretcher.accelerate(&mut output, ms(10)) == 0)
+            .take_while(|_| stretcher.accelerate(&mut output, ms(10), false) == 0)
             .count();
         assert!(tries < 120, "{tries}");
     }

@@ -21,6 +21,8 @@ pub(crate) struct NetworkConfig {
     pub(crate) stalls: Vec<(f64, f64)>,
     /// From, to in ms: the puller does not run, and makes up for it at the end.
     pub(crate) puller_stalls: Vec<(f64, f64)>,
+    /// Where the pulls lie on the grid of 10 ms, in ms.
+    pub(crate) pull_phase: f64,
 }
 
 /// A packet that got through.

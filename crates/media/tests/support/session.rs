@@ -79,7 +79,7 @@ pub(crate) fn receive(
     let mut frame = Vec::new();
     for pull in 0..pulls {
         // The puller is up to 1 ms late, as a timer is.
-        let due = pull as f64 * 10.0 + 3.0;
+        let due = pull as f64 * 10.0 + 3.0 + network.pull_phase;
         let stalled = network
             .puller_stalls
             .iter()

@@ -267,15 +267,27 @@ impl<D: AudioDecoder> JitterBuffer<D> {
         self.kind = PullKind::Decoded;
     }
 
+    /// Brings the level into its band by playing the sound just appended faster or slower.
+    ///
+    /// Sound is needed on the grid of the pulls, so the level goes in steps of a pull: what is left out, or repeated,
+    /// moves it only once it adds up to a step with what was pending (`phase`). The length is kept below what would
+    /// carry the level out of the band on the other side, or the two would alternate for ever.
     fn stretch(&mut self, level: i64, level_now: i64) {
+        let pull = PULL_FRAMES as i64;
+        let phase = self.output.pending() as i64 % pull;
         let target = self.target.frames();
-        if level > target + ABOVE {
-            let removed = self.stretcher.accelerate(&mut self.output, level - target);
-            self.stats.removed_samples_for_acceleration += removed as u64;
-        } else if level_now < target - BELOW {
-            let inserted = self
+        let (lowest, highest) = (target - BELOW, target + ABOVE);
+        if level > highest {
+            let steps = (level - lowest) / pull;
+            let urgent = level - target > ms(60);
+            let removed = self
                 .stretcher
-                .decelerate(&mut self.output, target - level_now);
+                .accelerate(&mut self.output, phase + steps * pull, urgent);
+            self.stats.removed_samples_for_acceleration += removed as u64;
+        } else if level_now < lowest {
+            let steps = (highest - level_now) / pull;
+            let longest = (steps + 1) * pull - phase - 1;
+            let inserted = self.stretcher.decelerate(&mut self.output, longest);
             self.stats.inserted_samples_for_deceleration += inserted as u64;
         } else {
             self.stretcher.content();
