@@ -1,5 +1,5 @@
 //! A sender, a seeded network and a receiver on virtual time, with the real Opus in between.
-#![allow(dead_code, reason = "each test program uses its own part of this")]
+#![expect(dead_code, reason = "each test program uses its own part of this")]
 
 pub(crate) mod measure;
 pub(crate) mod network;

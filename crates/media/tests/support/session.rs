@@ -23,8 +23,6 @@ pub(crate) struct Outcome {
     /// For each pull: ms between the capture of its first frame and its pull.
     pub(crate) delays: Vec<Option<f64>>,
     pub(crate) stats: AudioStats,
-    /// Most packets and bytes that waited.
-    pub(crate) peak: (usize, usize),
     /// The recording as it sounds after a network that does nothing.
     pub(crate) reference: Vec<i16>,
     pub(crate) target_ms: f64,
@@ -72,7 +70,6 @@ pub(crate) fn receive(
         kinds: Vec::new(),
         delays: Vec::new(),
         stats: AudioStats::default(),
-        peak: (0, 0),
         reference: reference(sent, send, frames),
         target_ms: 0.0,
     };
@@ -102,8 +99,6 @@ pub(crate) fn receive(
             } else {
                 buffer.insert(&packet);
             }
-            let queued = buffer.queued();
-            outcome.peak = (outcome.peak.0.max(queued.0), outcome.peak.1.max(queued.1));
         }
         // A pull may begin the stream, so the position is read back from where it ends.
         let pulled = buffer.pull_into(instant(now), &mut frame);
