@@ -101,9 +101,6 @@ struct Shared {
 
 #[derive(Debug)]
 struct Control {
-    source: Option<AudioSource>,
-    /// Counts changes of the source.
-    source_version: u64,
     params: AudioSendParams,
     enabled: bool,
     /// Reports since the task looked.
@@ -127,8 +124,8 @@ impl AudioSend {
         out: impl FnMut(OutgoingAudio) + Send + 'static,
     ) -> Result<Self, lk_codecs::opus::Error> {
         let packets = OpusPackets::new(source.format(), params.clone(), clock_now())?;
-        let control =
-            Control { source: Some(source), source_version: 1, params, enabled, loss: None, restart: false };
+        let tap = source.tap(threshold_ms(&params));
+        let control = Control { params, enabled, loss: None, restart: false };
         let shared = Arc::new(Shared {
             control: Mutex::new(control),
             changed: Notify::new(),
@@ -136,9 +133,8 @@ impl AudioSend {
         });
         let sender = Sender {
             shared: shared.clone(),
-            source: None,
-            source_version: 0,
-            tap: None,
+            source,
+            tap,
             packets,
             out,
             enabled,
@@ -163,14 +159,6 @@ impl AudioSend {
     /// Mutes and unmutes: a disabled track sends nothing, its source goes on in real time.
     pub(crate) fn set_enabled(&self, enabled: bool) {
         self.change(|control| control.enabled = enabled);
-    }
-
-    /// Sends another source, or none, in the same stream (`replaceTrack`).
-    pub(crate) fn set_source(&self, source: Option<AudioSource>) {
-        self.change(|control| {
-            control.source = source;
-            control.source_version += 1;
-        });
     }
 
     /// Takes the share of lost packets of a receiver report in, 0 to 1.
@@ -219,9 +207,8 @@ enum Phase {
 struct Sender<F> {
     shared: Arc<Shared>,
     /// Kept so that its queue goes on while the host has dropped it.
-    source: Option<AudioSource>,
-    source_version: u64,
-    tap: Option<Arc<Tap>>,
+    source: AudioSource,
+    tap: Arc<Tap>,
     packets: OpusPackets,
     out: F,
     enabled: bool,
@@ -244,7 +231,7 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
 
     async fn step(&mut self) -> Result<(), lk_codecs::opus::Error> {
         self.apply()?;
-        let tap = if self.enabled { self.tap.clone() } else { None };
+        let tap = self.enabled.then(|| self.tap.clone());
         if let Some(tap) = &tap
             && self.take(tap)?
         {
@@ -262,20 +249,12 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
 
     /// Brings the task in line with what was asked of it.
     fn apply(&mut self) -> Result<(), lk_codecs::opus::Error> {
-        let (params, enabled, loss, restart, source) = {
+        let (params, enabled, loss, restart) = {
             let mut control = self.shared.control.lock();
-            let changed = control.source_version != self.source_version;
-            self.source_version = control.source_version;
-            let source = changed.then(|| control.source.clone());
-            (control.params.clone(), control.enabled, control.loss.take(), std::mem::take(&mut control.restart), source)
+            (control.params.clone(), control.enabled, control.loss.take(), std::mem::take(&mut control.restart))
         };
-        if let Some(source) = source {
-            if let Some(source) = &source {
-                self.packets.set_source(source.format())?;
-            }
-            let threshold = if params.ptime_ms == 10 { 10 } else { 20 };
-            self.tap = source.as_ref().map(|source| source.tap(threshold));
-            self.source = source;
+        if threshold_ms(&params) != threshold_ms(self.packets.params()) {
+            self.tap = self.source.tap(threshold_ms(&params));
         }
         self.packets.set_params(params)?;
         if let Some(loss) = loss {
@@ -285,10 +264,8 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
             self.enabled = enabled;
             // Nothing from before is heard: neither a word after muting, nor one spoken while muted.
             self.packets.discard_pending();
-            if let Some(tap) = &self.tap {
-                self.buffer.clear();
-                tap.take_all(&mut self.buffer);
-            }
+            self.buffer.clear();
+            self.tap.take_all(&mut self.buffer);
             if !enabled && self.phase == Phase::Active {
                 self.begin_tail()?;
             }
@@ -384,6 +361,11 @@ fn clock_now() -> u32 {
     static START: OnceLock<(Instant, u32)> = OnceLock::new();
     let (origin, random) = START.get_or_init(|| (Instant::now(), RandomState::new().hash_one(0_u8) as u32));
     random.wrapping_add((origin.elapsed().as_micros() * 48 / 1_000) as u32)
+}
+
+/// How much of the source makes a packet.
+fn threshold_ms(params: &AudioSendParams) -> usize {
+    if params.ptime_ms == 10 { 10 } else { 20 }
 }
 
 /// Sound in a packet of silence.

@@ -188,11 +188,6 @@ impl AudioSource {
         self.shared.outputs.lock().sinks.add(config)
     }
 
-    /// Ends the streams of all local listeners, as when the track ends.
-    pub(crate) fn end_sinks(&self) {
-        self.shared.outputs.lock().sinks.end();
-    }
-
     /// Attaches a sender, which detaches by dropping the tap.
     pub(super) fn tap(&self, threshold_ms: usize) -> Arc<Tap> {
         // A sender that falls this far behind has no processor to run on: older sound is of no use.

@@ -79,15 +79,9 @@ impl OpusPackets {
         Ok(())
     }
 
-    /// Another source in the middle of the stream.
-    pub(super) fn set_source(&mut self, source: AudioFormat) -> Result<(), Error> {
-        if source != self.source {
-            (self.encoder, self.converter) = coder(source, &self.params)?;
-            self.encoder.set_loss_percent(percent(self.loss))?;
-            self.source = source;
-        }
-        self.pending.clear();
-        Ok(())
+    /// What it goes by now.
+    pub(super) fn params(&self) -> &AudioSendParams {
+        &self.params
     }
 
     /// Takes a receiver's report of lost packets, 0 to 1, in: quickly upwards, slowly down.

@@ -10,7 +10,6 @@ use tokio::sync::Notify;
 /// Samples that wait for one sender.
 #[derive(Debug)]
 pub(super) struct Tap {
-    format: AudioFormat,
     /// Values kept at most; with more, the oldest go.
     limit: usize,
     /// Values worth waking the sender for.
@@ -25,7 +24,7 @@ impl Tap {
         // Rounded up: a block of a rate such as 11,025 Hz then fills a packet.
         let ms = |ms: usize| (format.sample_rate as usize * ms).div_ceil(1_000) * format.channels as usize;
         let (limit, threshold) = (ms(limit_ms), ms(threshold_ms));
-        Arc::new(Self { format, limit, threshold, samples: Mutex::default(), ready: Notify::new() })
+        Arc::new(Self { limit, threshold, samples: Mutex::default(), ready: Notify::new() })
     }
 
     /// Appends whole frames.
