@@ -34,7 +34,10 @@ fn facts(set: &FileDescriptorSet) -> BTreeSet<String> {
 
 fn message_facts(lines: &mut BTreeSet<String>, scope: &str, message: &DescriptorProto) {
     let name = format!("{scope}.{}", message.name());
-    let map = message.options.as_ref().is_some_and(|options| options.map_entry());
+    let map = message
+        .options
+        .as_ref()
+        .is_some_and(|options| options.map_entry());
     lines.insert(format!("message {name}{}", if map { " map" } else { "" }));
     for field in &message.field {
         lines.insert(field_facts(&name, message, field));
@@ -50,16 +53,26 @@ fn message_facts(lines: &mut BTreeSet<String>, scope: &str, message: &Descriptor
 fn field_facts(name: &str, message: &DescriptorProto, field: &FieldDescriptorProto) -> String {
     let kind = match field.r#type() {
         Type::Message | Type::Enum => field.type_name().trim_start_matches('.').to_owned(),
-        other => other.as_str_name().trim_start_matches("TYPE_").to_lowercase(),
+        other => other
+            .as_str_name()
+            .trim_start_matches("TYPE_")
+            .to_lowercase(),
     };
     let label = match field.label() {
         Label::Optional => "optional",
         Label::Required => "required",
         Label::Repeated => "repeated",
     };
-    let mut line = format!("field {name}.{} = {} {kind} {label}", field.name(), field.number());
+    let mut line = format!(
+        "field {name}.{} = {} {kind} {label}",
+        field.name(),
+        field.number()
+    );
     if let Some(index) = field.oneof_index {
-        line += &format!(" oneof {}", message.oneof_decl[usize::try_from(index).expect("an index")].name());
+        line += &format!(
+            " oneof {}",
+            message.oneof_decl[usize::try_from(index).expect("an index")].name()
+        );
     }
     if let Some(default) = &field.default_value {
         line += &format!(" default {default}");
@@ -71,21 +84,40 @@ fn enum_facts(lines: &mut BTreeSet<String>, scope: &str, item: &EnumDescriptorPr
     let name = format!("{scope}.{}", item.name());
     lines.insert(format!("enum {name}"));
     for value in &item.value {
-        lines.insert(format!("value {name}.{} = {}", value.name(), value.number()));
+        lines.insert(format!(
+            "value {name}.{} = {}",
+            value.name(),
+            value.number()
+        ));
     }
 }
 
 fn members(message: &str) -> Vec<String> {
     let set = descriptors();
-    let ffi = set.file.iter().find(|file| file.name() == "ffi.proto").expect("ffi.proto is part of the protocol");
-    let message = ffi.message_type.iter().find(|item| item.name() == message).expect("a message of ffi.proto");
-    message.field.iter().map(|field| field.name().to_owned()).collect()
+    let ffi = set
+        .file
+        .iter()
+        .find(|file| file.name() == "ffi.proto")
+        .expect("ffi.proto is part of the protocol");
+    let message = ffi
+        .message_type
+        .iter()
+        .find(|item| item.name() == message)
+        .expect("a message of ffi.proto");
+    message
+        .field
+        .iter()
+        .map(|field| field.name().to_owned())
+        .collect()
 }
 
 #[test]
 fn the_checked_in_facts_are_those_of_the_build() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(GOLDEN);
-    let mut text = facts(&descriptors()).into_iter().collect::<Vec<_>>().join("\n");
+    let mut text = facts(&descriptors())
+        .into_iter()
+        .collect::<Vec<_>>()
+        .join("\n");
     text.push('\n');
     if env::var_os("UPDATE").is_some() {
         fs::write(&path, &text).expect("the golden file can be written");
@@ -108,5 +140,8 @@ fn what_is_not_served_belongs_to_the_protocol_and_is_listed_once() {
     for name in NOT_SERVED {
         assert!(requests.contains(*name), "{name} is no request");
     }
-    assert!(NOT_SERVED.is_sorted_by(|a, b| a < b), "sorted, and each once");
+    assert!(
+        NOT_SERVED.is_sorted_by(|a, b| a < b),
+        "sorted, and each once"
+    );
 }

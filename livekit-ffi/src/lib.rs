@@ -7,8 +7,15 @@
 
 #![deny(unsafe_code)]
 
+#[expect(unsafe_code, reason = "the C boundary")]
+pub mod cabi;
+mod convert;
 pub mod dispatch;
 pub mod error;
+mod events;
+#[cfg(any(test, feature = "fault-injection"))]
+mod fault;
+mod handlers;
 #[expect(unsafe_code, reason = "turns the host's addresses into slices")]
 pub mod hostmem;
 pub mod proto;

@@ -44,10 +44,20 @@ pub unsafe extern "C" fn livekit_ffi_initialize(
     sdk_version: *const c_char,
 ) {
     guard::export("livekit_ffi_initialize", Logged::Yes, || {
-        let callback = callback.ok_or(FfiError::NullArgument { argument: "callback" })?;
+        let callback = callback.ok_or(FfiError::NullArgument {
+            argument: "callback",
+        })?;
         // SAFETY: null or a C string, says our contract.
         let (sdk, sdk_version) = unsafe { (text(sdk), text(sdk_version)) };
-        process::initialize(callback, ServerConfig { first_id: 1, sdk, sdk_version, capture_logs })
+        process::initialize(
+            callback,
+            ServerConfig {
+                first_id: 1,
+                sdk,
+                sdk_version,
+                capture_logs,
+            },
+        )
     });
 }
 
@@ -85,10 +95,14 @@ pub unsafe extern "C" fn livekit_ffi_request(
             }
         }
         if res_ptr.is_null() {
-            return Err(FfiError::NullArgument { argument: "res_ptr" });
+            return Err(FfiError::NullArgument {
+                argument: "res_ptr",
+            });
         }
         if res_len.is_null() {
-            return Err(FfiError::NullArgument { argument: "res_len" });
+            return Err(FfiError::NullArgument {
+                argument: "res_len",
+            });
         }
         if isize::try_from(len).is_err() {
             return Err(FfiError::field("len", len, "more than an address space"));
@@ -102,11 +116,16 @@ pub unsafe extern "C" fn livekit_ffi_request(
 
         let server = process::current()?;
         server.ensure_running()?;
-        let request = FfiRequest::decode(request).map_err(|source| FfiError::Decode { len, source })?;
+        let request =
+            FfiRequest::decode(request).map_err(|source| FfiError::Decode { len, source })?;
         // SAFETY: what a request points to is readable and does not change, says our contract.
         let memory = unsafe { HostMemory::for_this_call() };
         let response = dispatch(&server, &memory, request)?;
-        let bytes = FfiResponse { message: Some(response) }.encode_to_vec().into_boxed_slice();
+        let bytes = FfiResponse {
+            message: Some(response),
+        }
+        .encode_to_vec()
+        .into_boxed_slice();
         let (address, size) = (bytes.as_ptr(), bytes.len());
         let handle = server.handles().insert_response(bytes);
         // SAFETY: not null (above), and valid for a write, says our contract.
@@ -129,7 +148,11 @@ pub extern "C" fn livekit_ffi_drop_handle(handle: u64) -> bool {
         if process::current()?.drop_handle(handle) {
             Ok(true)
         } else {
-            Err(HandleError::Unknown { id: handle, wanted: "handle" }.into())
+            Err(HandleError::Unknown {
+                id: handle,
+                wanted: "handle",
+            }
+            .into())
         }
     })
 }
@@ -177,5 +200,7 @@ unsafe fn text(text: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: not null, and a C string, says our contract.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
 }

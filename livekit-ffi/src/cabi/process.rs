@@ -82,11 +82,16 @@ pub(super) fn dispose() -> Result<(), FfiError> {
 }
 
 fn refuse_fork() -> Result<(), FfiError> {
-    if FORKED.load(Ordering::Relaxed) { Err(FfiError::Forked) } else { Ok(()) }
+    if FORKED.load(Ordering::Relaxed) {
+        Err(FfiError::Forked)
+    } else {
+        Ok(())
+    }
 }
 
 fn wants_debug() -> bool {
-    std::env::var(DEBUG_VARIABLE).is_ok_and(|value| matches!(value.trim(), "1" | "true" | "True" | "TRUE"))
+    std::env::var(DEBUG_VARIABLE)
+        .is_ok_and(|value| matches!(value.trim(), "1" | "true" | "True" | "TRUE"))
 }
 
 /// Registers, once, for forks and for the end of the process.

@@ -19,7 +19,9 @@ pub(super) struct HostSink {
 
 impl HostSink {
     pub(super) const fn new() -> Self {
-        Self { callback: AtomicPtr::new(std::ptr::null_mut()) }
+        Self {
+            callback: AtomicPtr::new(std::ptr::null_mut()),
+        }
     }
 
     /// From now on events go to `callback`; one that is being delivered still ends in the old one.

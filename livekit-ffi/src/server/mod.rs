@@ -11,6 +11,8 @@ pub mod logging;
 pub mod panics;
 mod runtime;
 mod shutdown;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
@@ -205,7 +207,8 @@ impl Server {
 
     /// Frees a handle for the host; false if it is unknown. What is dropped may use the runtime.
     pub fn drop_handle(&self, id: HandleId) -> bool {
-        self.handles.drop_handle_inside(id, || self.runtime.running().map(Handle::enter))
+        self.handles
+            .drop_handle_inside(id, || self.runtime.running().map(Handle::enter))
     }
 
     /// Says an error of ours to the host's log, if it wants logs.
