@@ -185,7 +185,10 @@ impl Client {
         open(&mut publisher, lossy);
 
         let (path, offering) = match shape {
-            Shape::Double => (format!("/rtc?protocol=16&auto_subscribe=1&sdk=rust"), false),
+            Shape::Double => (
+                "/rtc?protocol=16&auto_subscribe=1&sdk=rust".to_owned(),
+                false,
+            ),
             Shape::Single => {
                 for kind in [MediaKind::Audio, MediaKind::Video] {
                     for _ in 0..3 {
