@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use livekit::{
-    ByteStreamInfo, OperationType, SendByteOptions, SendTextOptions, StreamByteOptions, StreamError,
-    StreamTextOptions, TextStreamInfo,
-    proto::data_stream as signal,
+    ByteStreamInfo, OperationType, SendByteOptions, SendTextOptions, StreamByteOptions,
+    StreamError, StreamTextOptions, TextStreamInfo,
 };
+use livekit_protocol::data_stream as signal;
 
 use super::{enum_field, map_enum, optional_enum_field};
 use crate::{error::FfiError, proto};
@@ -41,8 +41,11 @@ impl TryFrom<proto::StreamTextOptions> for StreamTextOptions {
     fn try_from(wire: proto::StreamTextOptions) -> Result<Self, FfiError> {
         let mut options = Self::new_with_topic(wire.topic);
         options.attributes = wire.attributes.into_iter().collect();
-        options.destination_identities =
-            wire.destination_identities.into_iter().map(Into::into).collect();
+        options.destination_identities = wire
+            .destination_identities
+            .into_iter()
+            .map(Into::into)
+            .collect();
         options.id = wire.id;
         options.operation_type = operation(wire.operation_type)?;
         options.version = wire.version;
@@ -61,8 +64,11 @@ impl TryFrom<proto::StreamTextOptions> for SendTextOptions {
     fn try_from(wire: proto::StreamTextOptions) -> Result<Self, FfiError> {
         let mut options = Self::new_with_topic(wire.topic);
         options.attributes = wire.attributes.into_iter().collect();
-        options.destination_identities =
-            wire.destination_identities.into_iter().map(Into::into).collect();
+        options.destination_identities = wire
+            .destination_identities
+            .into_iter()
+            .map(Into::into)
+            .collect();
         options.id = wire.id;
         options.operation_type = operation(wire.operation_type)?;
         options.version = wire.version;
@@ -80,8 +86,11 @@ impl From<proto::StreamByteOptions> for StreamByteOptions {
     fn from(wire: proto::StreamByteOptions) -> Self {
         let mut options = Self::new_with_topic(wire.topic);
         options.attributes = wire.attributes.into_iter().collect();
-        options.destination_identities =
-            wire.destination_identities.into_iter().map(Into::into).collect();
+        options.destination_identities = wire
+            .destination_identities
+            .into_iter()
+            .map(Into::into)
+            .collect();
         options.id = wire.id;
         options.name = wire.name;
         options.mime_type = wire.mime_type;
@@ -96,8 +105,11 @@ impl From<proto::StreamByteOptions> for SendByteOptions {
     fn from(wire: proto::StreamByteOptions) -> Self {
         let mut options = Self::new_with_topic(wire.topic);
         options.attributes = wire.attributes.into_iter().collect();
-        options.destination_identities =
-            wire.destination_identities.into_iter().map(Into::into).collect();
+        options.destination_identities = wire
+            .destination_identities
+            .into_iter()
+            .map(Into::into)
+            .collect();
         options.id = wire.id;
         options.name = wire.name;
         options.mime_type = wire.mime_type;
@@ -144,7 +156,9 @@ impl From<&ByteStreamInfo> for proto::ByteStreamInfo {
 
 impl From<StreamError> for proto::StreamError {
     fn from(error: StreamError) -> Self {
-        Self { description: error.to_string() }
+        Self {
+            description: error.to_string(),
+        }
     }
 }
 
@@ -157,11 +171,9 @@ impl TryFrom<proto::data_stream::Header> for signal::Header {
             Some(ContentHeader::TextHeader(text)) => {
                 Some(signal::header::ContentHeader::TextHeader(text.try_into()?))
             }
-            Some(ContentHeader::ByteHeader(bytes)) => {
-                Some(signal::header::ContentHeader::ByteHeader(signal::ByteHeader {
-                    name: bytes.name,
-                }))
-            }
+            Some(ContentHeader::ByteHeader(bytes)) => Some(
+                signal::header::ContentHeader::ByteHeader(signal::ByteHeader { name: bytes.name }),
+            ),
             None => None,
         };
         Ok(Self {
@@ -196,7 +208,10 @@ impl TryFrom<proto::data_stream::TextHeader> for signal::TextHeader {
 }
 
 impl From<proto::data_stream::Chunk> for signal::Chunk {
-    #[expect(deprecated, reason = "the field stands on our wire, and the server forwards it")]
+    #[expect(
+        deprecated,
+        reason = "the field stands on our wire, and the server forwards it"
+    )]
     fn from(wire: proto::data_stream::Chunk) -> Self {
         Self {
             stream_id: wire.stream_id,
@@ -255,7 +270,10 @@ impl From<signal::TextHeader> for proto::data_stream::TextHeader {
 }
 
 impl From<signal::Chunk> for proto::data_stream::Chunk {
-    #[expect(deprecated, reason = "the field stands on our wire, and the server forwards it")]
+    #[expect(
+        deprecated,
+        reason = "the field stands on our wire, and the server forwards it"
+    )]
     fn from(chunk: signal::Chunk) -> Self {
         Self {
             stream_id: chunk.stream_id,
@@ -311,14 +329,23 @@ mod tests {
         assert_eq!(options.version, Some(2));
         assert_eq!(options.compress, Some(true));
         assert_eq!(options.sender_identity.unwrap().as_str(), "agent");
-        assert_eq!(StreamTextOptions::try_from(text_options()).unwrap().version, Some(2));
+        assert_eq!(
+            StreamTextOptions::try_from(text_options()).unwrap().version,
+            Some(2)
+        );
     }
 
     #[test]
     fn an_unknown_operation_is_refused_by_name() {
-        let wire = proto::StreamTextOptions { operation_type: Some(12), ..text_options() };
+        let wire = proto::StreamTextOptions {
+            operation_type: Some(12),
+            ..text_options()
+        };
         let error = SendTextOptions::try_from(wire).unwrap_err().to_string();
-        assert!(error.contains("operation_type") && error.contains("12"), "{error}");
+        assert!(
+            error.contains("operation_type") && error.contains("12"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -350,7 +377,10 @@ mod tests {
             version: Some(0),
             iv: None,
         };
-        assert_eq!(proto::data_stream::Chunk::from(signal::Chunk::from(chunk.clone())), chunk);
+        assert_eq!(
+            proto::data_stream::Chunk::from(signal::Chunk::from(chunk.clone())),
+            chunk
+        );
 
         let trailer = proto::data_stream::Trailer {
             stream_id: "s".into(),

@@ -36,7 +36,13 @@ impl TryFrom<proto::DataTrackSchemaId> for DataTrackSchemaId {
     fn try_from(wire: proto::DataTrackSchemaId) -> Result<Self, FfiError> {
         let encoding = match wire.encoding {
             Some(encoding) => encoding.try_into()?,
-            None => return Err(FfiError::field("schema.encoding", "absent", "an encoding is needed")),
+            None => {
+                return Err(FfiError::field(
+                    "schema.encoding",
+                    "absent",
+                    "an encoding is needed",
+                ));
+            }
         };
         Ok(Self::new(wire.name, encoding))
     }
@@ -92,7 +98,10 @@ impl TryFrom<proto::DataTrackFrameEncoding> for DataTrackFrameEncoding {
 
 impl From<&DataTrackSchemaId> for proto::DataTrackSchemaId {
     fn from(id: &DataTrackSchemaId) -> Self {
-        Self { name: id.name().to_owned(), encoding: Some(id.encoding().into()) }
+        Self {
+            name: id.name().to_owned(),
+            encoding: Some(id.encoding().into()),
+        }
     }
 }
 
@@ -102,7 +111,9 @@ impl From<&DataTrackSchemaEncoding> for proto::DataTrackSchemaEncoding {
         use schema_encoding::{Encoding, WellKnownSchemaEncoding as WellKnown};
         let well_known = match encoding {
             DataTrackSchemaEncoding::Custom(name) => {
-                return Self { encoding: Some(Encoding::Custom(name.clone())) };
+                return Self {
+                    encoding: Some(Encoding::Custom(name.clone())),
+                };
             }
             DataTrackSchemaEncoding::Protobuf => WellKnown::Protobuf,
             DataTrackSchemaEncoding::Flatbuffer => WellKnown::Flatbuffer,
@@ -113,7 +124,9 @@ impl From<&DataTrackSchemaEncoding> for proto::DataTrackSchemaEncoding {
             DataTrackSchemaEncoding::JsonSchema => WellKnown::JsonSchema,
             _ => WellKnown::Unspecified,
         };
-        Self { encoding: Some(Encoding::WellKnown(well_known.into())) }
+        Self {
+            encoding: Some(Encoding::WellKnown(well_known.into())),
+        }
     }
 }
 
@@ -123,7 +136,9 @@ impl From<&DataTrackFrameEncoding> for proto::DataTrackFrameEncoding {
         use frame_encoding::{Encoding, WellKnownFrameEncoding as WellKnown};
         let well_known = match encoding {
             DataTrackFrameEncoding::Custom(name) => {
-                return Self { encoding: Some(Encoding::Custom(name.clone())) };
+                return Self {
+                    encoding: Some(Encoding::Custom(name.clone())),
+                };
             }
             DataTrackFrameEncoding::Ros1 => WellKnown::Ros1,
             DataTrackFrameEncoding::Cdr => WellKnown::Cdr,
@@ -134,7 +149,9 @@ impl From<&DataTrackFrameEncoding> for proto::DataTrackFrameEncoding {
             DataTrackFrameEncoding::Json => WellKnown::Json,
             _ => WellKnown::Unspecified,
         };
-        Self { encoding: Some(Encoding::WellKnown(well_known.into())) }
+        Self {
+            encoding: Some(Encoding::WellKnown(well_known.into())),
+        }
     }
 }
 
@@ -162,7 +179,10 @@ impl From<proto::DataTrackFrame> for DataTrackFrame {
 
 impl From<DataTrackFrame> for proto::DataTrackFrame {
     fn from(frame: DataTrackFrame) -> Self {
-        Self { payload: frame.payload().to_vec(), user_timestamp: frame.user_timestamp() }
+        Self {
+            payload: frame.payload().to_vec(),
+            user_timestamp: frame.user_timestamp(),
+        }
     }
 }
 
@@ -197,7 +217,10 @@ impl From<PublishError> for proto::PublishDataTrackError {
             PublishError::InvalidSchema(_) => Code::InvalidSchema,
             PublishError::Internal(_) => Code::Internal,
         };
-        Self { code: code.into(), message: error.to_string() }
+        Self {
+            code: code.into(),
+            message: error.to_string(),
+        }
     }
 }
 
@@ -208,7 +231,10 @@ impl From<PushFrameErrorReason> for proto::LocalDataTrackTryPushError {
             PushFrameErrorReason::TrackUnpublished => Code::TrackUnpublished,
             PushFrameErrorReason::QueueFull => Code::QueueFull,
         };
-        Self { code: code.into(), message: reason.to_string() }
+        Self {
+            code: code.into(),
+            message: reason.to_string(),
+        }
     }
 }
 
@@ -221,7 +247,10 @@ impl From<DataTrackSubscribeError> for proto::SubscribeDataTrackError {
             DataTrackSubscribeError::Disconnected => Code::Disconnected,
             DataTrackSubscribeError::Internal(_) => Code::Internal,
         };
-        Self { code: code.into(), message: error.to_string() }
+        Self {
+            code: code.into(),
+            message: error.to_string(),
+        }
     }
 }
 
@@ -261,16 +290,32 @@ mod tests {
         let unknown = proto::DataTrackFrameEncoding {
             encoding: Some(frame_encoding::Encoding::WellKnown(31)),
         };
-        let error = DataTrackFrameEncoding::try_from(unknown).unwrap_err().to_string();
-        assert!(error.contains("frame_encoding") && error.contains("31"), "{error}");
-        let missing = proto::DataTrackSchemaId { name: "n".into(), encoding: None };
-        let error = DataTrackSchemaId::try_from(missing).unwrap_err().to_string();
+        let error = DataTrackFrameEncoding::try_from(unknown)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("frame_encoding") && error.contains("31"),
+            "{error}"
+        );
+        let missing = proto::DataTrackSchemaId {
+            name: "n".into(),
+            encoding: None,
+        };
+        let error = DataTrackSchemaId::try_from(missing)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("schema.encoding"), "{error}");
     }
 
     #[test]
     fn a_frame_keeps_payload_and_timestamp() {
-        let wire = proto::DataTrackFrame { payload: vec![1, 2, 3], user_timestamp: Some(9) };
-        assert_eq!(proto::DataTrackFrame::from(DataTrackFrame::from(wire.clone())), wire);
+        let wire = proto::DataTrackFrame {
+            payload: vec![1, 2, 3],
+            user_timestamp: Some(9),
+        };
+        assert_eq!(
+            proto::DataTrackFrame::from(DataTrackFrame::from(wire.clone())),
+            wire
+        );
     }
 }

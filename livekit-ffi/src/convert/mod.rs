@@ -60,13 +60,19 @@ pub(crate) mod test_support {
     {
         let mut known = 0;
         for number in 0..=last {
-            let Ok(wire) = W::try_from(number) else { continue };
+            let Ok(wire) = W::try_from(number) else {
+                continue;
+            };
             known += 1;
             assert_eq!(W::from(O::from(wire)), wire, "number {number}");
         }
         assert!(known > 1, "no enum values between 0 and {last}");
         assert!(W::try_from(last).is_ok(), "{last} is not the last value");
-        assert!(W::try_from(last + 1).is_err(), "{} has no mapping", last + 1);
+        assert!(
+            W::try_from(last + 1).is_err(),
+            "{} has no mapping",
+            last + 1
+        );
     }
 }
 
@@ -77,12 +83,17 @@ mod tests {
 
     #[test]
     fn an_unknown_enum_number_is_refused_with_field_and_value() {
-        let error = enum_field::<proto::TrackSource>("source", 77).unwrap_err().to_string();
+        let error = enum_field::<proto::TrackSource>("source", 77)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("source") && error.contains("77"), "{error}");
     }
 
     #[test]
     fn an_absent_enum_stays_absent() {
-        assert_eq!(optional_enum_field::<proto::TrackSource>("source", None).unwrap(), None);
+        assert_eq!(
+            optional_enum_field::<proto::TrackSource>("source", None).unwrap(),
+            None
+        );
     }
 }

@@ -87,7 +87,9 @@ impl From<&Participant> for proto::ParticipantInfo {
                 .into_iter()
                 .map(|detail| proto::ParticipantKindDetail::from(detail).into())
                 .collect(),
-            permission: participant.permission().map(|permission| permission_out(&permission)),
+            permission: participant
+                .permission()
+                .map(|permission| permission_out(&permission)),
             client_protocol: participant.client_protocol(),
         }
     }
@@ -95,7 +97,7 @@ impl From<&Participant> for proto::ParticipantInfo {
 
 /// What the server lets a participant do. Sources that this protocol cannot name are left out.
 pub(crate) fn permission_out(
-    permission: &livekit::proto::ParticipantPermission,
+    permission: &livekit_protocol::ParticipantPermission,
 ) -> proto::ParticipantPermission {
     proto::ParticipantPermission {
         can_subscribe: permission.can_subscribe,
@@ -118,8 +120,10 @@ pub(crate) fn permission_out(
 pub(crate) fn attributes(
     map: impl IntoIterator<Item = (String, String)>,
 ) -> Vec<proto::AttributesEntry> {
-    let mut entries: Vec<_> =
-        map.into_iter().map(|(key, value)| proto::AttributesEntry { key, value }).collect();
+    let mut entries: Vec<_> = map
+        .into_iter()
+        .map(|(key, value)| proto::AttributesEntry { key, value })
+        .collect();
     entries.sort_by(|a, b| a.key.cmp(&b.key));
     entries
 }
@@ -139,37 +143,49 @@ mod tests {
 
     #[test]
     fn an_absent_reason_is_the_clients() {
-        assert_eq!(disconnect_reason(None).unwrap(), SignalDisconnectReason::ClientInitiated);
+        assert_eq!(
+            disconnect_reason(None).unwrap(),
+            SignalDisconnectReason::ClientInitiated
+        );
     }
 
     #[test]
     fn a_given_reason_is_taken_and_an_unknown_one_refused() {
         let agent = proto::DisconnectReason::AgentError.into();
-        assert_eq!(disconnect_reason(Some(agent)).unwrap(), SignalDisconnectReason::AgentError);
+        assert_eq!(
+            disconnect_reason(Some(agent)).unwrap(),
+            SignalDisconnectReason::AgentError
+        );
         let error = disconnect_reason(Some(99)).unwrap_err().to_string();
         assert!(error.contains("reason") && error.contains("99"), "{error}");
     }
 
     #[test]
     fn permissions_keep_every_right() {
-        let permission = livekit::proto::ParticipantPermission {
+        let permission = livekit_protocol::ParticipantPermission {
             can_subscribe: true,
             can_publish_data: true,
-            can_publish_sources: vec![livekit::proto::TrackSource::ScreenShare.into()],
+            can_publish_sources: vec![livekit_protocol::TrackSource::ScreenShare.into()],
             can_update_metadata: true,
             ..Default::default()
         };
         let wire = permission_out(&permission);
         assert!(wire.can_subscribe && wire.can_publish_data && wire.can_update_metadata);
         assert!(!wire.can_publish && !wire.hidden);
-        assert_eq!(wire.can_publish_sources, [proto::TrackSource::SourceScreenshare as i32]);
+        assert_eq!(
+            wire.can_publish_sources,
+            [proto::TrackSource::SourceScreenshare as i32]
+        );
     }
 
     #[test]
     fn attributes_come_sorted() {
         let pairs = [("b", "2"), ("a", "1")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         let entries = attributes(pairs);
-        assert_eq!((entries[0].key.as_str(), entries[0].value.as_str()), ("a", "1"));
+        assert_eq!(
+            (entries[0].key.as_str(), entries[0].value.as_str()),
+            ("a", "1")
+        );
         assert_eq!(entries[1].key, "b");
     }
 }

@@ -19,14 +19,14 @@ map_enum!(proto::VideoCodec, VideoCodec {
     H265 <=> H265,
 });
 
-map_enum!(proto::VideoEncoderBackend, VideoEncoderBackend {
-    EncoderBackendAuto <=> Auto,
-    EncoderBackendSoftware <=> Software,
-    EncoderBackendHardware <=> Hardware,
-    EncoderBackendNvenc <=> Nvenc,
-    EncoderBackendVaapi <=> Vaapi,
-    EncoderBackendVideotoolbox <=> VideoToolbox,
-    EncoderBackendPreEncoded <=> PreEncoded,
+map_enum!(proto::VideoEncoderBackend => VideoEncoderBackend {
+    EncoderBackendAuto => Auto,
+    EncoderBackendSoftware => Software,
+    EncoderBackendHardware => Hardware,
+    EncoderBackendNvenc => Nvenc,
+    EncoderBackendVaapi => Vaapi,
+    EncoderBackendVideotoolbox => VideoToolbox,
+    EncoderBackendPreEncoded => PreEncoded,
 });
 
 map_enum!(proto::DegradationPreference, DegradationPreference {
@@ -80,13 +80,18 @@ impl TryFrom<proto::VideoEncoding> for VideoEncoding {
                 "frames per second, finite and not negative",
             ));
         }
-        Ok(Self { max_bitrate: wire.max_bitrate, max_framerate: wire.max_framerate })
+        Ok(Self {
+            max_bitrate: wire.max_bitrate,
+            max_framerate: wire.max_framerate,
+        })
     }
 }
 
 impl From<proto::AudioEncoding> for AudioEncoding {
     fn from(wire: proto::AudioEncoding) -> Self {
-        Self { max_bitrate: wire.max_bitrate }
+        Self {
+            max_bitrate: wire.max_bitrate,
+        }
     }
 }
 
@@ -128,8 +133,29 @@ mod tests {
     #[test]
     fn every_publish_enum_survives_both_ways() {
         assert_round_trip::<proto::VideoCodec, VideoCodec>(4);
-        assert_round_trip::<proto::VideoEncoderBackend, VideoEncoderBackend>(6);
         assert_round_trip::<proto::DegradationPreference, DegradationPreference>(4);
+    }
+
+    #[test]
+    fn every_encoder_is_taken_by_its_name() {
+        use proto::VideoEncoderBackend as Wire;
+        for (wire, own) in [
+            (Wire::EncoderBackendAuto, VideoEncoderBackend::Auto),
+            (Wire::EncoderBackendSoftware, VideoEncoderBackend::Software),
+            (Wire::EncoderBackendHardware, VideoEncoderBackend::Hardware),
+            (Wire::EncoderBackendNvenc, VideoEncoderBackend::Nvenc),
+            (Wire::EncoderBackendVaapi, VideoEncoderBackend::Vaapi),
+            (
+                Wire::EncoderBackendVideotoolbox,
+                VideoEncoderBackend::VideoToolbox,
+            ),
+            (
+                Wire::EncoderBackendPreEncoded,
+                VideoEncoderBackend::PreEncoded,
+            ),
+        ] {
+            assert_eq!(VideoEncoderBackend::from(wire), own);
+        }
     }
 
     #[test]
@@ -145,8 +171,13 @@ mod tests {
     #[test]
     fn given_options_are_taken() {
         let options = TrackPublishOptions::try_from(proto::TrackPublishOptions {
-            audio_encoding: Some(proto::AudioEncoding { max_bitrate: 32_000 }),
-            video_encoding: Some(proto::VideoEncoding { max_bitrate: 1, max_framerate: 15.0 }),
+            audio_encoding: Some(proto::AudioEncoding {
+                max_bitrate: 32_000,
+            }),
+            video_encoding: Some(proto::VideoEncoding {
+                max_bitrate: 1,
+                max_framerate: 15.0,
+            }),
             video_codec: Some(proto::VideoCodec::Av1.into()),
             dtx: Some(false),
             red: Some(false),
@@ -179,8 +210,20 @@ mod tests {
     #[test]
     fn bad_values_are_refused_by_name() {
         let cases = [
-            (proto::TrackPublishOptions { source: Some(40), ..Default::default() }, "source"),
-            (proto::TrackPublishOptions { video_codec: Some(40), ..Default::default() }, "codec"),
+            (
+                proto::TrackPublishOptions {
+                    source: Some(40),
+                    ..Default::default()
+                },
+                "source",
+            ),
+            (
+                proto::TrackPublishOptions {
+                    video_codec: Some(40),
+                    ..Default::default()
+                },
+                "codec",
+            ),
             (
                 proto::TrackPublishOptions {
                     frame_metadata_features: vec![40],
@@ -215,6 +258,9 @@ mod tests {
         .err()
         .unwrap()
         .to_string();
-        assert!(error.contains("allowed_track_sids") && error.contains("nonsense"), "{error}");
+        assert!(
+            error.contains("allowed_track_sids") && error.contains("nonsense"),
+            "{error}"
+        );
     }
 }

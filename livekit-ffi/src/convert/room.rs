@@ -58,7 +58,7 @@ map_enum!(proto::SimulateScenarioKind, SimulateScenario {
 impl TryFrom<proto::RoomOptions> for RoomOptions {
     type Error = FfiError;
 
-    fn try_from(wire: proto::RoomOptions) -> Result<Self, FfiError> {
+    fn try_from(mut wire: proto::RoomOptions) -> Result<Self, FfiError> {
         let mut options = Self::default();
         if let Some(auto_subscribe) = wire.auto_subscribe {
             options.auto_subscribe = auto_subscribe;
@@ -69,7 +69,7 @@ impl TryFrom<proto::RoomOptions> for RoomOptions {
         if let Some(dynacast) = wire.dynacast {
             options.dynacast = dynacast;
         }
-        if let Some(rtc_config) = wire.rtc_config {
+        if let Some(rtc_config) = wire.rtc_config.take() {
             options.rtc_config = rtc_config.try_into()?;
         }
         if let Some(join_retries) = wire.join_retries {
@@ -81,27 +81,29 @@ impl TryFrom<proto::RoomOptions> for RoomOptions {
         if let Some(timeout) = wire.connect_timeout_ms {
             options.connect_timeout = Duration::from_millis(timeout);
         }
-        if let Some(limit) = wire.data_stream.and_then(|streams| streams.max_payload_byte_length) {
+        if let Some(limit) = wire
+            .data_stream
+            .and_then(|streams| streams.max_payload_byte_length)
+        {
             // A limit beyond the address space is no limit.
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             options.data_stream =
                 RoomDataStreamOptions::default().with_max_payload_byte_length(limit);
         }
-        set_encryption(&mut options, wire.e2ee, wire.encryption)?;
-        options.sdk_options.other_sdks = wire.other_sdks;
+        options.sdk_options.other_sdks = wire.other_sdks.take();
+        set_encryption(&mut options, wire)?;
         Ok(options)
     }
 }
 
 /// `e2ee` encrypts media alone, `encryption` media and data; `livekit` keeps them apart.
-#[expect(deprecated, reason = "hosts still send the older field, and it means less than the newer")]
-fn set_encryption(
-    options: &mut RoomOptions,
-    e2ee: Option<proto::E2eeOptions>,
-    encryption: Option<proto::E2eeOptions>,
-) -> Result<(), FfiError> {
-    options.e2ee = e2ee.map(TryInto::try_into).transpose()?;
-    options.encryption = encryption.map(TryInto::try_into).transpose()?;
+#[expect(
+    deprecated,
+    reason = "hosts still send the older field, and it means less than the newer"
+)]
+fn set_encryption(options: &mut RoomOptions, wire: proto::RoomOptions) -> Result<(), FfiError> {
+    options.e2ee = wire.e2ee.map(TryInto::try_into).transpose()?;
+    options.encryption = wire.encryption.map(TryInto::try_into).transpose()?;
     Ok(())
 }
 
@@ -170,8 +172,10 @@ impl From<RoomInfo> for proto::RoomInfo {
 /// The same facts read from a live room, for the connect callback.
 impl From<&livekit::Room> for proto::RoomInfo {
     fn from(room: &livekit::Room) -> Self {
-        let threshold =
-            |kind| room.data_channel_options(kind).buffered_amount_low_threshold;
+        let threshold = |kind| {
+            room.data_channel_options(kind)
+                .buffered_amount_low_threshold
+        };
         Self {
             sid: room.maybe_sid().map(String::from),
             name: room.name(),
@@ -274,7 +278,10 @@ mod tests {
         assert_eq!(options.adaptive_stream, defaults.adaptive_stream);
         assert_eq!(options.dynacast, defaults.dynacast);
         assert_eq!(options.join_retries, defaults.join_retries);
-        assert_eq!(options.single_peer_connection, defaults.single_peer_connection);
+        assert_eq!(
+            options.single_peer_connection,
+            defaults.single_peer_connection
+        );
         assert_eq!(options.connect_timeout, defaults.connect_timeout);
         assert!(options.encryption.is_none());
     }
@@ -307,8 +314,14 @@ mod tests {
         assert_eq!(options.join_retries, 7);
         assert!(!options.single_peer_connection);
         assert_eq!(options.connect_timeout, Duration::from_millis(1_234));
-        assert_eq!(options.sdk_options.other_sdks.as_deref(), Some("agents:1.0"));
-        assert_eq!(options.rtc_config.ice_transport_type, IceTransportsType::Relay);
+        assert_eq!(
+            options.sdk_options.other_sdks.as_deref(),
+            Some("agents:1.0")
+        );
+        assert_eq!(
+            options.rtc_config.ice_transport_type,
+            IceTransportsType::Relay
+        );
         assert_eq!(
             options.rtc_config.continual_gathering_policy,
             ContinualGatheringPolicy::GatherOnce
@@ -325,12 +338,18 @@ mod tests {
         })
         .unwrap_err()
         .to_string();
-        assert!(error.contains("ice_transport_type") && error.contains('9'), "{error}");
+        assert!(
+            error.contains("ice_transport_type") && error.contains('9'),
+            "{error}"
+        );
     }
 
     #[test]
     fn an_unknown_scenario_is_refused_by_name() {
         let error = scenario(-1).unwrap_err().to_string();
-        assert!(error.contains("scenario") && error.contains("-1"), "{error}");
+        assert!(
+            error.contains("scenario") && error.contains("-1"),
+            "{error}"
+        );
     }
 }

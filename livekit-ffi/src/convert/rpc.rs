@@ -9,8 +9,7 @@ use crate::proto;
 /// Absent times keep the defaults of `livekit`.
 impl From<proto::PerformRpcRequest> for PerformRpcData {
     fn from(wire: proto::PerformRpcRequest) -> Self {
-        let mut call =
-            Self::new(wire.destination_identity, wire.method).with_payload(wire.payload);
+        let mut call = Self::new(wire.destination_identity, wire.method).with_payload(wire.payload);
         if let Some(timeout) = wire.response_timeout_ms {
             call = call.with_response_timeout(Duration::from_millis(timeout.into()));
         }
@@ -30,7 +29,11 @@ impl From<proto::RpcError> for RpcError {
 
 impl From<RpcError> for proto::RpcError {
     fn from(error: RpcError) -> Self {
-        Self { code: error.code, message: error.message, data: error.data }
+        Self {
+            code: error.code,
+            message: error.message,
+            data: error.data,
+        }
     }
 }
 
@@ -48,7 +51,10 @@ mod tests {
             ..Default::default()
         };
         let call = PerformRpcData::from(wire);
-        assert_eq!((call.destination_identity.as_str(), call.method.as_str()), ("bob", "add"));
+        assert_eq!(
+            (call.destination_identity.as_str(), call.method.as_str()),
+            ("bob", "add")
+        );
         assert_eq!(call.payload, "1");
         assert_eq!(call.response_timeout, Duration::from_millis(250));
         let defaults = PerformRpcData::default();
@@ -57,8 +63,11 @@ mod tests {
 
     #[test]
     fn an_error_survives_both_ways() {
-        let wire =
-            proto::RpcError { code: 1_500, message: "no".into(), data: Some("why".into()) };
+        let wire = proto::RpcError {
+            code: 1_500,
+            message: "no".into(),
+            data: Some("why".into()),
+        };
         assert_eq!(proto::RpcError::from(RpcError::from(wire.clone())), wire);
     }
 }

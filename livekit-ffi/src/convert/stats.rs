@@ -267,7 +267,10 @@ impl From<dictionaries::OutboundRtpStreamStats> for proto::OutboundRtpStreamStat
             encoder_implementation: own.encoder_implementation,
             power_efficient_encoder: own.power_efficient_encoder,
             active: own.active,
-            quality_limitation_reason: proto::QualityLimitationReason::from(own.quality_limitation_reason).into(),
+            quality_limitation_reason: proto::QualityLimitationReason::from(
+                own.quality_limitation_reason,
+            )
+            .into(),
             scalability_mode: own.scalibility_mode,
         }
     }
@@ -283,7 +286,9 @@ impl From<dictionaries::DataChannelStats> for proto::DataChannelStats {
             bytes_sent: own.bytes_sent,
             messages_received: own.messages_received,
             bytes_received: own.bytes_received,
-            state: own.state.map(|state| proto::DataChannelState::from(state).into()),
+            state: own
+                .state
+                .map(|state| proto::DataChannelState::from(state).into()),
         }
     }
 }
@@ -304,8 +309,12 @@ impl From<dictionaries::TransportStats> for proto::TransportStats {
             srtp_cipher: own.srtp_cipher,
             selected_candidate_pair_changes: own.selected_candidate_pair_changes,
             ice_role: proto::IceRole::from(own.ice_role).into(),
-            dtls_state: own.dtls_state.map(|state| proto::DtlsTransportState::from(state).into()),
-            ice_state: own.ice_state.map(|state| proto::IceTransportState::from(state).into()),
+            dtls_state: own
+                .dtls_state
+                .map(|state| proto::DtlsTransportState::from(state).into()),
+            ice_state: own
+                .ice_state
+                .map(|state| proto::IceTransportState::from(state).into()),
             dtls_role: proto::DtlsRole::from(own.dtls_role).into(),
         }
     }
@@ -335,7 +344,9 @@ impl From<dictionaries::CandidatePairStats> for proto::CandidatePairStats {
             consent_requests_sent: own.consent_requests_sent,
             packets_discarded_on_send: own.packets_discarded_on_send,
             bytes_discarded_on_send: own.bytes_discarded_on_send,
-            state: own.state.map(|state| proto::IceCandidatePairState::from(state).into()),
+            state: own
+                .state
+                .map(|state| proto::IceCandidatePairState::from(state).into()),
         }
     }
 }
@@ -353,9 +364,15 @@ impl From<dictionaries::IceCandidateStats> for proto::IceCandidateStats {
             related_address: own.related_address,
             related_port: own.related_port,
             username_fragment: own.username_fragment,
-            candidate_type: own.candidate_type.map(|kind| proto::IceCandidateType::from(kind).into()),
-            relay_protocol: own.relay_protocol.map(|protocol| proto::IceServerTransportProtocol::from(protocol).into()),
-            tcp_type: own.tcp_type.map(|kind| proto::IceTcpCandidateType::from(kind).into()),
+            candidate_type: own
+                .candidate_type
+                .map(|kind| proto::IceCandidateType::from(kind).into()),
+            relay_protocol: own
+                .relay_protocol
+                .map(|protocol| proto::IceServerTransportProtocol::from(protocol).into()),
+            tcp_type: own
+                .tcp_type
+                .map(|kind| proto::IceTcpCandidateType::from(kind).into()),
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use livekit::{
     id::TrackSid,
-    proto::{AudioTrackFeature, PacketTrailerFeature},
     publication::{LocalTrackPublication, TrackPublication},
     track::{StreamState, Track, TrackDimension, TrackKind, TrackSource, VideoQuality},
 };
+use livekit_protocol::{AudioTrackFeature, PacketTrailerFeature};
 
-use super::{map_enum};
+use super::map_enum;
 use crate::{error::FfiError, proto};
 
 map_enum!(proto::TrackSource, TrackSource {
@@ -111,7 +111,10 @@ fn sent_mime_type(publication: &LocalTrackPublication) -> String {
     match publication.kind() {
         TrackKind::Audio => "audio/opus".to_owned(),
         TrackKind::Video => {
-            format!("video/{}", publication.publish_options().video_codec.as_str())
+            format!(
+                "video/{}",
+                publication.publish_options().video_codec.as_str()
+            )
         }
     }
 }
@@ -141,16 +144,36 @@ mod tests {
 
     #[test]
     fn kinds_and_states_never_become_unknown() {
-        assert_eq!(proto::TrackKind::from(TrackKind::Audio), proto::TrackKind::KindAudio);
-        assert_eq!(proto::TrackKind::from(TrackKind::Video), proto::TrackKind::KindVideo);
-        assert_eq!(proto::StreamState::from(StreamState::Active), proto::StreamState::StateActive);
-        assert_eq!(proto::StreamState::from(StreamState::Paused), proto::StreamState::StatePaused);
+        assert_eq!(
+            proto::TrackKind::from(TrackKind::Audio),
+            proto::TrackKind::KindAudio
+        );
+        assert_eq!(
+            proto::TrackKind::from(TrackKind::Video),
+            proto::TrackKind::KindVideo
+        );
+        assert_eq!(
+            proto::StreamState::from(StreamState::Active),
+            proto::StreamState::StateActive
+        );
+        assert_eq!(
+            proto::StreamState::from(StreamState::Paused),
+            proto::StreamState::StatePaused
+        );
     }
 
     #[test]
     fn a_track_sid_without_its_prefix_is_refused_by_name() {
-        assert_eq!(track_sid("track_sid", "TR_abc".into()).unwrap().as_str(), "TR_abc");
-        let error = track_sid("track_sid", "abc".into()).unwrap_err().to_string();
-        assert!(error.contains("track_sid") && error.contains("abc"), "{error}");
+        assert_eq!(
+            track_sid("track_sid", "TR_abc".into()).unwrap().as_str(),
+            "TR_abc"
+        );
+        let error = track_sid("track_sid", "abc".into())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("track_sid") && error.contains("abc"),
+            "{error}"
+        );
     }
 }

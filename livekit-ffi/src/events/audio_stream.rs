@@ -47,7 +47,9 @@ impl Drop for AudioStreamObject {
 }
 
 /// A frame's samples, which the host reads where they lie.
-struct FrameBuffer(#[expect(dead_code, reason = "keeps the host's view alive")] Cow<'static, [i16]>);
+struct FrameBuffer(
+    #[expect(dead_code, reason = "keeps the host's view alive")] Cow<'static, [i16]>,
+);
 
 impl Resource for FrameBuffer {
     const KIND: &'static str = "audio frame";
@@ -142,14 +144,20 @@ impl FrameSender {
     fn pump(&self, track: RtcAudioTrack) -> impl Future<Output = ()> + Send + use<> {
         let sender = self.clone();
         async move {
-            let AudioFormat { sample_rate, num_channels, frame_samples, queue_frames } =
-                sender.format;
+            let AudioFormat {
+                sample_rate,
+                num_channels,
+                frame_samples,
+                queue_frames,
+            } = sender.format;
             let mut frames = NativeAudioStream::with_options(
                 track,
                 // Checked to be small where the request came in.
                 i32::try_from(sample_rate).unwrap_or(i32::MAX),
                 i32::try_from(num_channels).unwrap_or(i32::MAX),
-                NativeAudioStreamOptions { queue_size_frames: queue_frames },
+                NativeAudioStreamOptions {
+                    queue_size_frames: queue_frames,
+                },
             );
             let mut regrouped = Regroup::new(frame_samples, num_channels);
             while let Some(frame) = frames.next().await {
@@ -166,10 +174,15 @@ impl FrameSender {
             samples_per_channel: frame.samples_per_channel,
         };
         // The host is told of the frame only if it is delivered; the queue frees it otherwise.
-        let buffer =
-            self.server.handles().insert(Arc::new(FrameBuffer(frame.data)), Ownership::HOST);
+        let buffer = self
+            .server
+            .handles()
+            .insert(Arc::new(FrameBuffer(frame.data)), Ownership::HOST);
         let received = proto::AudioFrameReceived {
-            frame: proto::OwnedAudioFrameBuffer { handle: owned(buffer), info },
+            frame: proto::OwnedAudioFrameBuffer {
+                handle: owned(buffer),
+                info,
+            },
         };
         let message = self.message(audio_stream_event::Message::FrameReceived(received));
         let limit = match self.format.queue_frames {
@@ -177,7 +190,9 @@ impl FrameSender {
             Some(0) => usize::MAX,
             Some(frames) => frames,
         };
-        self.server.events().send_media(self.handle, limit, message, buffer);
+        self.server
+            .events()
+            .send_media(self.handle, limit, message, buffer);
     }
 
     fn end(&self) {
@@ -202,11 +217,17 @@ struct Regroup {
 
 impl Regroup {
     fn new(frame_samples: Option<usize>, num_channels: u32) -> Self {
-        Self { frame_samples, num_channels, rest: Vec::new() }
+        Self {
+            frame_samples,
+            num_channels,
+            rest: Vec::new(),
+        }
     }
 
     fn push(&mut self, frame: AudioFrame<'static>, mut out: impl FnMut(AudioFrame<'static>)) {
-        let Some(samples) = self.frame_samples else { return out(frame) };
+        let Some(samples) = self.frame_samples else {
+            return out(frame);
+        };
         if self.rest.is_empty() && frame.samples_per_channel as usize == samples {
             return out(frame);
         }
@@ -227,7 +248,9 @@ impl Regroup {
 
 /// Whether the participant is still the one in the room.
 fn is_present(session: &RoomSession, participant: &Participant) -> bool {
-    let Ok(room) = session.room("follow a participant") else { return false };
+    let Ok(room) = session.room("follow a participant") else {
+        return false;
+    };
     match participant {
         Participant::Local(_) => !session.is_closed(),
         Participant::Remote(remote) => room
@@ -258,14 +281,21 @@ mod tests {
 
     fn frame(data: Vec<i16>, num_channels: u32) -> AudioFrame<'static> {
         let samples_per_channel = data.len() as u32 / num_channels;
-        AudioFrame { data: data.into(), sample_rate: 48_000, num_channels, samples_per_channel }
+        AudioFrame {
+            data: data.into(),
+            sample_rate: 48_000,
+            num_channels,
+            samples_per_channel,
+        }
     }
 
     #[test]
     fn frames_pass_as_they_come_without_a_wanted_length() {
         let mut regroup = Regroup::new(None, 1);
         let mut out = Vec::new();
-        regroup.push(frame(vec![1, 2, 3], 1), |frame| out.push(frame.data.to_vec()));
+        regroup.push(frame(vec![1, 2, 3], 1), |frame| {
+            out.push(frame.data.to_vec())
+        });
         assert_eq!(out, [vec![1, 2, 3]]);
     }
 

@@ -10,9 +10,14 @@ use parking_lot::Mutex;
 use tokio_stream::StreamExt as _;
 
 use crate::{
-    proto::{self, byte_stream_reader_event as byte_event, ffi_event::Message,
-        text_stream_reader_event as text_event},
-    server::{Server, handles::{HandleId, Resource}},
+    proto::{
+        self, byte_stream_reader_event as byte_event, ffi_event::Message,
+        text_stream_reader_event as text_event,
+    },
+    server::{
+        Server,
+        handles::{HandleId, Resource},
+    },
 };
 
 /// A byte stream that came in. Reading it consumes the handle.
@@ -66,7 +71,11 @@ impl Resource for TextWriter {
 }
 
 /// Sends each piece as it comes, and EOS at the end, with the error if there was one.
-pub(crate) async fn pump_bytes(server: Arc<Server>, handle: HandleId, mut reader: ByteStreamReader) {
+pub(crate) async fn pump_bytes(
+    server: Arc<Server>,
+    handle: HandleId,
+    mut reader: ByteStreamReader,
+) {
     let mut error: Option<StreamError> = None;
     while let Some(piece) = reader.next().await {
         match piece {

@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::session::owned;
 use crate::{
     proto::{self, data_track_stream_event::Detail, ffi_event::Message},
-    server::{Server, handles::{HandleId, Ownership, Resource}},
+    server::{
+        Server,
+        handles::{HandleId, Ownership, Resource},
+    },
 };
 
 /// A data track that we publish.
@@ -65,8 +68,14 @@ pub(crate) fn own_remote(
 ) -> proto::OwnedRemoteDataTrack {
     let info = proto::DataTrackInfo::from(track.info());
     let publisher_identity = track.publisher_identity().to_owned();
-    let handle = server.handles().insert(Arc::new(RemoteDataTrackObject(track)), ownership);
-    proto::OwnedRemoteDataTrack { handle: owned(handle), info, publisher_identity }
+    let handle = server
+        .handles()
+        .insert(Arc::new(RemoteDataTrackObject(track)), ownership);
+    proto::OwnedRemoteDataTrack {
+        handle: owned(handle),
+        info,
+        publisher_identity,
+    }
 }
 
 /// Subscribes to `track` and sends a frame for each [`DataTrackStreamObject::read`].
@@ -76,7 +85,10 @@ pub(crate) fn subscribe(
     handle: HandleId,
     track: RemoteDataTrack,
     options: DataTrackSubscribeOptions,
-) -> (Arc<DataTrackStreamObject>, impl Future<Output = ()> + Send + 'static) {
+) -> (
+    Arc<DataTrackStreamObject>,
+    impl Future<Output = ()> + Send + 'static,
+) {
     let asked = Arc::new(Notify::new());
     let end = Arc::new(OnceLock::new());
     let dropped = CancellationToken::new();
@@ -89,7 +101,9 @@ pub(crate) fn subscribe(
         let outcome = dropped.run_until_cancelled(frames(&server, handle, track, options, &asked));
         // Nobody holds the stream any more: nobody waits for its end.
         let Some(outcome) = outcome.await else { return };
-        let eos = proto::DataTrackStreamEos { error: outcome.err().map(Into::into) };
+        let eos = proto::DataTrackStreamEos {
+            error: outcome.err().map(Into::into),
+        };
         let _ = end.set(eos.clone());
         server.send(message(handle, Detail::Eos(eos)));
     };
@@ -106,8 +120,12 @@ async fn frames(
     let mut stream = track.subscribe_with_options(options).await?;
     loop {
         asked.notified().await;
-        let Some(frame) = stream.next().await else { return Ok(()) };
-        let received = proto::DataTrackStreamFrameReceived { frame: frame.into() };
+        let Some(frame) = stream.next().await else {
+            return Ok(());
+        };
+        let received = proto::DataTrackStreamFrameReceived {
+            frame: frame.into(),
+        };
         server.send(message(handle, Detail::FrameReceived(received)));
     }
 }

@@ -35,7 +35,10 @@ impl<T: Clone> Slot<T> {
     ///
     /// If the room is closed; `operation` is what cannot be done therefore.
     pub(crate) fn get(&self, operation: &'static str) -> Result<T, FfiError> {
-        self.0.read().clone().ok_or_else(|| FfiError::operation(operation, "the room is closed"))
+        self.0
+            .read()
+            .clone()
+            .ok_or_else(|| FfiError::operation(operation, "the room is closed"))
     }
 
     /// Puts another value in place, unless the room closed meanwhile.
@@ -156,7 +159,10 @@ mod tests {
         assert_eq!(slot.get("get_stats").unwrap(), 5);
         slot.clear();
         let error = slot.get("get_stats").unwrap_err().to_string();
-        assert!(error.contains("get_stats") && error.contains("closed"), "{error}");
+        assert!(
+            error.contains("get_stats") && error.contains("closed"),
+            "{error}"
+        );
     }
 
     #[test]

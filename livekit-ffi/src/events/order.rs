@@ -43,7 +43,12 @@ struct Track<E> {
 
 impl<E> Default for Track<E> {
     fn default() -> Self {
-        Self { announced: false, published: false, suspended: None, held: Vec::new() }
+        Self {
+            announced: false,
+            published: false,
+            suspended: None,
+            held: Vec::new(),
+        }
     }
 }
 
@@ -93,7 +98,9 @@ impl<E> LocalOrder<E> {
         let track = self.tracks.entry(sid.to_owned()).or_default();
         track.announced = true;
         track.published = true;
-        track.held.retain(|(change, _)| *change != LocalChange::Published);
+        track
+            .held
+            .retain(|(change, _)| *change != LocalChange::Published);
         self.release(sid)
     }
 
@@ -130,14 +137,19 @@ impl<E> LocalOrder<E> {
     }
 
     fn release(&mut self, sid: &str) -> Vec<E> {
-        let Some(track) = self.tracks.get_mut(sid) else { return Vec::new() };
+        let Some(track) = self.tracks.get_mut(sid) else {
+            return Vec::new();
+        };
         if !track.announced {
             return Vec::new();
         }
         // `Published` opens the way for the rest, wherever it stands among what was held.
         let mut due = Vec::new();
         let mut ended = false;
-        if let Some(at) = track.held.iter().position(|(change, _)| *change == LocalChange::Published)
+        if let Some(at) = track
+            .held
+            .iter()
+            .position(|(change, _)| *change == LocalChange::Published)
         {
             track.published = true;
             due.push(track.held.remove(at).1);
@@ -172,7 +184,10 @@ mod tests {
         let mut order = LocalOrder::default();
         assert!(order.announced("TR_1").is_empty());
         assert_eq!(order.event("TR_1", Published, "published"), ["published"]);
-        assert_eq!(order.event("TR_1", Subscribed, "subscribed"), ["subscribed"]);
+        assert_eq!(
+            order.event("TR_1", Subscribed, "subscribed"),
+            ["subscribed"]
+        );
     }
 
     #[test]
@@ -180,7 +195,10 @@ mod tests {
         let mut order = LocalOrder::default();
         order.announced("TR_1");
         assert!(order.event("TR_1", Subscribed, "subscribed").is_empty());
-        assert_eq!(order.event("TR_1", Published, "published"), ["published", "subscribed"]);
+        assert_eq!(
+            order.event("TR_1", Published, "published"),
+            ["published", "subscribed"]
+        );
     }
 
     #[test]
@@ -188,7 +206,10 @@ mod tests {
         let mut order = LocalOrder::default();
         assert!(order.event("TR_1", Published, "published 1").is_empty());
         order.announced("TR_2");
-        assert_eq!(order.event("TR_2", Published, "published 2"), ["published 2"]);
+        assert_eq!(
+            order.event("TR_2", Published, "published 2"),
+            ["published 2"]
+        );
     }
 
     #[test]
@@ -205,7 +226,10 @@ mod tests {
         order.announced("TR_1");
         order.event("TR_1", Published, "published");
         order.unpublish_asked("TR_1");
-        assert_eq!(order.event("TR_1", Unpublished, "unpublished"), ["unpublished"]);
+        assert_eq!(
+            order.event("TR_1", Unpublished, "unpublished"),
+            ["unpublished"]
+        );
         assert!(order.tracks.is_empty() && order.unpublishing.is_empty());
     }
 
@@ -217,10 +241,17 @@ mod tests {
         order.reconnecting();
         assert!(order.event("TR_1", Unpublished, "unpublished").is_empty());
         assert!(order.event("TR_2", Published, "published anew").is_empty());
-        assert!(order.event("TR_2", Subscribed, "subscribed anew").is_empty());
+        assert!(
+            order
+                .event("TR_2", Subscribed, "subscribed anew")
+                .is_empty()
+        );
         assert_eq!(order.republished("TR_1", "TR_2"), ["subscribed anew"]);
         assert!(order.reconnected().is_empty());
-        assert_eq!(order.event("TR_2", Unpublished, "unpublished"), ["unpublished"]);
+        assert_eq!(
+            order.event("TR_2", Unpublished, "unpublished"),
+            ["unpublished"]
+        );
     }
 
     #[test]
@@ -253,7 +284,10 @@ mod tests {
         assert!(order.event("TR_3", Published, "published").is_empty());
         assert_eq!(order.announced("TR_3"), ["published"]);
         order.unpublish_asked("TR_3");
-        assert_eq!(order.event("TR_3", Unpublished, "unpublished"), ["unpublished"]);
+        assert_eq!(
+            order.event("TR_3", Unpublished, "unpublished"),
+            ["unpublished"]
+        );
     }
 
     #[test]

@@ -41,9 +41,17 @@ impl Outbox {
         let (letters, waiting) = mpsc::unbounded_channel();
         server.spawn(
             "outbox",
-            deliver(Arc::clone(server), room.local_participant(), waiting, closed.clone()),
+            deliver(
+                Arc::clone(server),
+                room.local_participant(),
+                waiting,
+                closed.clone(),
+            ),
         )?;
-        Ok(Self { server: Arc::clone(server), letters })
+        Ok(Self {
+            server: Arc::clone(server),
+            letters,
+        })
     }
 
     /// Sends what `send` makes; `callback` makes the event from the error, if there is one.
@@ -59,7 +67,9 @@ impl Outbox {
             callback: Box::new(callback),
         };
         if let Err(mpsc::error::SendError(letter)) = self.letters.send(letter) {
-            self.server.events().send((letter.callback)(Some(room_closed())));
+            self.server
+                .events()
+                .send((letter.callback)(Some(room_closed())));
         }
     }
 }

@@ -37,7 +37,12 @@ pub(crate) fn start(session: &Arc<RoomSession>, feed: Feed) -> Result<(), FfiErr
         session.handle,
         Box::new(move || {
             Box::pin(async move {
-                close(&for_closer, SignalDisconnectReason::ClientInitiated, DISPOSE_LIMIT).await;
+                close(
+                    &for_closer,
+                    SignalDisconnectReason::ClientInitiated,
+                    DISPOSE_LIMIT,
+                )
+                .await;
             })
         }),
     );
@@ -133,7 +138,11 @@ fn forward_event(session: &Arc<RoomSession>, event: RoomEvent) {
             session.send_local(sid, LocalChange::Unpublished, message);
             session.note_change();
         }
-        RoomEvent::LocalTrackRepublished { previous_sid, publication, .. } => {
+        RoomEvent::LocalTrackRepublished {
+            previous_sid,
+            publication,
+            ..
+        } => {
             session.send_republished(previous_sid.as_str(), &publication);
         }
         RoomEvent::LocalTrackSubscribed { track } => {
@@ -143,7 +152,10 @@ fn forward_event(session: &Arc<RoomSession>, event: RoomEvent) {
             });
             session.send_local(sid, LocalChange::Subscribed, message);
         }
-        RoomEvent::TrackMuted { participant, publication } => {
+        RoomEvent::TrackMuted {
+            participant,
+            publication,
+        } => {
             let track_sid = publication.sid().to_string();
             let message = Message::TrackMuted(proto::TrackMuted {
                 participant_identity: participant.identity().into(),
@@ -151,7 +163,10 @@ fn forward_event(session: &Arc<RoomSession>, event: RoomEvent) {
             });
             send_detail(session, &publication, track_sid, message);
         }
-        RoomEvent::TrackUnmuted { participant, publication } => {
+        RoomEvent::TrackUnmuted {
+            participant,
+            publication,
+        } => {
             let track_sid = publication.sid().to_string();
             let message = Message::TrackUnmuted(proto::TrackUnmuted {
                 participant_identity: participant.identity().into(),
@@ -159,7 +174,9 @@ fn forward_event(session: &Arc<RoomSession>, event: RoomEvent) {
             });
             send_detail(session, &publication, track_sid, message);
         }
-        RoomEvent::TrackSubscribed { track, participant, .. } => {
+        RoomEvent::TrackSubscribed {
+            track, participant, ..
+        } => {
             let track = session.own_remote_track(track.into());
             session.send(Message::TrackSubscribed(proto::TrackSubscribed {
                 participant_identity: participant.identity().into(),
@@ -167,7 +184,9 @@ fn forward_event(session: &Arc<RoomSession>, event: RoomEvent) {
             }));
             session.note_change();
         }
-        RoomEvent::TrackUnsubscribed { track, participant, .. } => {
+        RoomEvent::TrackUnsubscribed {
+            track, participant, ..
+        } => {
             let track_sid = track.sid().to_string();
             session.end_remote_track(&track_sid);
             session.send(Message::TrackUnsubscribed(proto::TrackUnsubscribed {
@@ -177,11 +196,15 @@ fn forward_event(session: &Arc<RoomSession>, event: RoomEvent) {
             session.note_change();
         }
         RoomEvent::ParticipantDisconnected(participant) => {
-            session.send(Message::ParticipantDisconnected(proto::ParticipantDisconnected {
-                participant_identity: participant.identity().into(),
-                disconnect_reason: proto::DisconnectReason::from(participant.disconnect_reason())
+            session.send(Message::ParticipantDisconnected(
+                proto::ParticipantDisconnected {
+                    participant_identity: participant.identity().into(),
+                    disconnect_reason: proto::DisconnectReason::from(
+                        participant.disconnect_reason(),
+                    )
                     .into(),
-            }));
+                },
+            ));
             session.note_change();
         }
         RoomEvent::Reconnecting => {
@@ -222,10 +245,14 @@ async fn open_after_grace(session: Arc<RoomSession>) {
 
 /// The sid may come after the join; hosts wait for this event rather than for the sid.
 async fn tell_sid(session: Arc<RoomSession>) {
-    let Ok(room) = session.room("read the sid") else { return };
+    let Ok(room) = session.room("read the sid") else {
+        return;
+    };
     let sid = tokio::select! {
         sid = room.sid() => sid,
         () = session.closed() => return,
     };
-    session.send(Message::RoomSidChanged(proto::RoomSidChanged { sid: sid.into() }));
+    session.send(Message::RoomSidChanged(proto::RoomSidChanged {
+        sid: sid.into(),
+    }));
 }

@@ -47,61 +47,83 @@ pub(super) fn translate(session: &Arc<RoomSession>, event: RoomEvent) -> Transla
                 participant_identity: participant.identity().into(),
             })
         }
-        RoomEvent::TrackPublished { publication, participant } => {
-            Message::TrackPublished(proto::TrackPublished {
-                participant_identity: participant.identity().into(),
-                publication: session.own_remote_publication(publication),
-            })
-        }
-        RoomEvent::TrackUnpublished { publication, participant } => {
-            Message::TrackUnpublished(proto::TrackUnpublished {
-                participant_identity: participant.identity().into(),
-                publication_sid: publication.sid().into(),
-            })
-        }
-        RoomEvent::TrackSubscriptionFailed { participant, error, track_sid } => {
-            Message::TrackSubscriptionFailed(proto::TrackSubscriptionFailed {
-                participant_identity: participant.identity().into(),
-                track_sid: track_sid.into(),
-                error: error.to_string(),
-            })
-        }
-        RoomEvent::DataReceived { payload, topic, kind, participant } => {
-            let participant_identity =
-                participant.map(|sender| sender.identity().into()).unwrap_or_default();
+        RoomEvent::TrackPublished {
+            publication,
+            participant,
+        } => Message::TrackPublished(proto::TrackPublished {
+            participant_identity: participant.identity().into(),
+            publication: session.own_remote_publication(publication),
+        }),
+        RoomEvent::TrackUnpublished {
+            publication,
+            participant,
+        } => Message::TrackUnpublished(proto::TrackUnpublished {
+            participant_identity: participant.identity().into(),
+            publication_sid: publication.sid().into(),
+        }),
+        RoomEvent::TrackSubscriptionFailed {
+            participant,
+            error,
+            track_sid,
+        } => Message::TrackSubscriptionFailed(proto::TrackSubscriptionFailed {
+            participant_identity: participant.identity().into(),
+            track_sid: track_sid.into(),
+            error: error.to_string(),
+        }),
+        RoomEvent::DataReceived {
+            payload,
+            topic,
+            kind,
+            participant,
+        } => {
+            let participant_identity = participant
+                .map(|sender| sender.identity().into())
+                .unwrap_or_default();
             data_received(session, payload, topic, kind, participant_identity)
         }
-        RoomEvent::SipDTMFReceived { code, digit, participant } => {
-            Message::DataPacketReceived(proto::DataPacketReceived {
-                kind: proto::DataPacketKind::KindReliable.into(),
-                participant_identity: participant
-                    .map(|sender| sender.identity().into())
-                    .unwrap_or_default(),
-                value: Some(proto::data_packet_received::Value::SipDtmf(proto::SipDtmf {
-                    code,
-                    digit,
-                })),
-            })
-        }
-        RoomEvent::ChatMessage { message, participant } => {
-            Message::ChatMessage(proto::ChatMessageReceived {
-                message: message.into(),
-                participant_identity: participant
-                    .map(|sender| sender.identity().into())
-                    .unwrap_or_default(),
-            })
-        }
-        RoomEvent::TranscriptionReceived { participant, track_publication, segments } => {
-            Message::TranscriptionReceived(proto::TranscriptionReceived {
-                participant_identity: participant.map(|speaker| speaker.identity().into()),
-                track_sid: track_publication.map(|publication| publication.sid().into()),
-                segments: segments.into_iter().map(Into::into).collect(),
-            })
-        }
-        RoomEvent::ByteStreamOpened { reader, participant_identity, .. } => {
+        RoomEvent::SipDTMFReceived {
+            code,
+            digit,
+            participant,
+        } => Message::DataPacketReceived(proto::DataPacketReceived {
+            kind: proto::DataPacketKind::KindReliable.into(),
+            participant_identity: participant
+                .map(|sender| sender.identity().into())
+                .unwrap_or_default(),
+            value: Some(proto::data_packet_received::Value::SipDtmf(
+                proto::SipDtmf { code, digit },
+            )),
+        }),
+        RoomEvent::ChatMessage {
+            message,
+            participant,
+        } => Message::ChatMessage(proto::ChatMessageReceived {
+            message: message.into(),
+            participant_identity: participant
+                .map(|sender| sender.identity().into())
+                .unwrap_or_default(),
+        }),
+        RoomEvent::TranscriptionReceived {
+            participant,
+            track_publication,
+            segments,
+        } => Message::TranscriptionReceived(proto::TranscriptionReceived {
+            participant_identity: participant.map(|speaker| speaker.identity().into()),
+            track_sid: track_publication.map(|publication| publication.sid().into()),
+            segments: segments.into_iter().map(Into::into).collect(),
+        }),
+        RoomEvent::ByteStreamOpened {
+            reader,
+            participant_identity,
+            ..
+        } => {
             return byte_stream_opened(session, &reader, participant_identity.into());
         }
-        RoomEvent::TextStreamOpened { reader, participant_identity, .. } => {
+        RoomEvent::TextStreamOpened {
+            reader,
+            participant_identity,
+            ..
+        } => {
             return text_stream_opened(session, &reader, participant_identity.into());
         }
         RoomEvent::DataTrackPublished(track) => {
@@ -110,7 +132,9 @@ pub(super) fn translate(session: &Arc<RoomSession>, event: RoomEvent) -> Transla
             })
         }
         RoomEvent::DataTrackUnpublished(sid) => {
-            Message::DataTrackUnpublished(proto::DataTrackUnpublished { sid: sid.to_string() })
+            Message::DataTrackUnpublished(proto::DataTrackUnpublished {
+                sid: sid.to_string(),
+            })
         }
         RoomEvent::E2eeStateChanged { participant, state } => encryption(&participant, state),
         other => return room_facts(other),
@@ -124,39 +148,44 @@ fn room_facts(event: RoomEvent) -> Translated {
         RoomEvent::RoomMetadataChanged { metadata, .. } => {
             Message::RoomMetadataChanged(proto::RoomMetadataChanged { metadata })
         }
-        RoomEvent::ParticipantMetadataChanged { participant, metadata, .. } => {
-            Message::ParticipantMetadataChanged(proto::ParticipantMetadataChanged {
+        RoomEvent::ParticipantMetadataChanged {
+            participant,
+            metadata,
+            ..
+        } => Message::ParticipantMetadataChanged(proto::ParticipantMetadataChanged {
+            participant_identity: participant.identity().into(),
+            metadata,
+        }),
+        RoomEvent::ParticipantNameChanged {
+            participant, name, ..
+        } => Message::ParticipantNameChanged(proto::ParticipantNameChanged {
+            participant_identity: participant.identity().into(),
+            name,
+        }),
+        RoomEvent::ParticipantAttributesChanged {
+            participant,
+            changed_attributes,
+        } => Message::ParticipantAttributesChanged(proto::ParticipantAttributesChanged {
+            participant_identity: participant.identity().into(),
+            attributes: attributes(participant.attributes()),
+            changed_attributes: attributes(changed_attributes),
+        }),
+        RoomEvent::ParticipantEncryptionStatusChanged {
+            participant,
+            is_encrypted,
+        } => {
+            Message::ParticipantEncryptionStatusChanged(proto::ParticipantEncryptionStatusChanged {
                 participant_identity: participant.identity().into(),
-                metadata,
+                is_encrypted,
             })
         }
-        RoomEvent::ParticipantNameChanged { participant, name, .. } => {
-            Message::ParticipantNameChanged(proto::ParticipantNameChanged {
-                participant_identity: participant.identity().into(),
-                name,
-            })
-        }
-        RoomEvent::ParticipantAttributesChanged { participant, changed_attributes } => {
-            Message::ParticipantAttributesChanged(proto::ParticipantAttributesChanged {
-                participant_identity: participant.identity().into(),
-                attributes: attributes(participant.attributes()),
-                changed_attributes: attributes(changed_attributes),
-            })
-        }
-        RoomEvent::ParticipantEncryptionStatusChanged { participant, is_encrypted } => {
-            Message::ParticipantEncryptionStatusChanged(
-                proto::ParticipantEncryptionStatusChanged {
-                    participant_identity: participant.identity().into(),
-                    is_encrypted,
-                },
-            )
-        }
-        RoomEvent::ParticipantPermissionChanged { participant, permission } => {
-            Message::ParticipantPermissionChanged(proto::ParticipantPermissionChanged {
-                participant_identity: participant.identity().into(),
-                permission: permission.map(|permission| permission_out(&permission)),
-            })
-        }
+        RoomEvent::ParticipantPermissionChanged {
+            participant,
+            permission,
+        } => Message::ParticipantPermissionChanged(proto::ParticipantPermissionChanged {
+            participant_identity: participant.identity().into(),
+            permission: permission.map(|permission| permission_out(&permission)),
+        }),
         RoomEvent::ActiveSpeakersChanged { speakers } => {
             Message::ActiveSpeakersChanged(proto::ActiveSpeakersChanged {
                 participant_identities: speakers
@@ -165,20 +194,21 @@ fn room_facts(event: RoomEvent) -> Translated {
                     .collect(),
             })
         }
-        RoomEvent::ConnectionQualityChanged { quality, participant } => {
-            Message::ConnectionQualityChanged(proto::ConnectionQualityChanged {
-                participant_identity: participant.identity().into(),
-                quality: proto::ConnectionQuality::from(quality).into(),
-            })
-        }
+        RoomEvent::ConnectionQualityChanged {
+            quality,
+            participant,
+        } => Message::ConnectionQualityChanged(proto::ConnectionQualityChanged {
+            participant_identity: participant.identity().into(),
+            quality: proto::ConnectionQuality::from(quality).into(),
+        }),
         RoomEvent::ConnectionStateChanged(state) => {
             Message::ConnectionStateChanged(proto::ConnectionStateChanged {
                 state: proto::ConnectionState::from(state).into(),
             })
         }
-        RoomEvent::Disconnected { reason } => {
-            Message::Disconnected(proto::Disconnected { reason: room_end(reason).into() })
-        }
+        RoomEvent::Disconnected { reason } => Message::Disconnected(proto::Disconnected {
+            reason: room_end(reason).into(),
+        }),
         RoomEvent::RoomUpdated { room } => Message::RoomUpdated(room.into()),
         RoomEvent::Moved { room } => Message::Moved(room.into()),
         RoomEvent::ParticipantsUpdated { participants } => {
@@ -203,27 +233,33 @@ fn room_facts(event: RoomEvent) -> Translated {
 }
 
 /// The packets of data streams, for hosts that put them together themselves.
-#[expect(deprecated, reason = "hosts that read packets themselves still rely on these events")]
+#[expect(
+    deprecated,
+    reason = "hosts that read packets themselves still rely on these events"
+)]
 fn raw_stream(event: RoomEvent) -> Translated {
     Translated::Message(match event {
-        RoomEvent::StreamHeaderReceived { header, participant_identity } => {
-            Message::StreamHeaderReceived(proto::DataStreamHeaderReceived {
-                participant_identity,
-                header: header.into(),
-            })
-        }
-        RoomEvent::StreamChunkReceived { chunk, participant_identity } => {
-            Message::StreamChunkReceived(proto::DataStreamChunkReceived {
-                participant_identity,
-                chunk: chunk.into(),
-            })
-        }
-        RoomEvent::StreamTrailerReceived { trailer, participant_identity } => {
-            Message::StreamTrailerReceived(proto::DataStreamTrailerReceived {
-                participant_identity,
-                trailer: trailer.into(),
-            })
-        }
+        RoomEvent::StreamHeaderReceived {
+            header,
+            participant_identity,
+        } => Message::StreamHeaderReceived(proto::DataStreamHeaderReceived {
+            participant_identity,
+            header: header.into(),
+        }),
+        RoomEvent::StreamChunkReceived {
+            chunk,
+            participant_identity,
+        } => Message::StreamChunkReceived(proto::DataStreamChunkReceived {
+            participant_identity,
+            chunk: chunk.into(),
+        }),
+        RoomEvent::StreamTrailerReceived {
+            trailer,
+            participant_identity,
+        } => Message::StreamTrailerReceived(proto::DataStreamTrailerReceived {
+            participant_identity,
+            trailer: trailer.into(),
+        }),
         _ => return Translated::Nothing,
     })
 }
@@ -246,10 +282,15 @@ fn data_received(
     Message::DataPacketReceived(proto::DataPacketReceived {
         kind: proto::DataPacketKind::from(kind).into(),
         participant_identity,
-        value: Some(proto::data_packet_received::Value::User(proto::UserPacket {
-            data: proto::OwnedBuffer { handle: owned(handle), data },
-            topic,
-        })),
+        value: Some(proto::data_packet_received::Value::User(
+            proto::UserPacket {
+                data: proto::OwnedBuffer {
+                    handle: owned(handle),
+                    data,
+                },
+                topic,
+            },
+        )),
     })
 }
 
@@ -258,12 +299,17 @@ fn byte_stream_opened(
     reader: &TakeCell<livekit::ByteStreamReader>,
     participant_identity: String,
 ) -> Translated {
-    let Some(reader) = reader.take() else { return Translated::Nothing };
+    let Some(reader) = reader.take() else {
+        return Translated::Nothing;
+    };
     let info = proto::ByteStreamInfo::from(reader.info());
     let object = Arc::new(ByteReader::new(reader));
     let handle = session.server.handles().insert(object, session.ownership());
     Translated::Message(Message::ByteStreamOpened(proto::ByteStreamOpened {
-        reader: proto::OwnedByteStreamReader { handle: owned(handle), info },
+        reader: proto::OwnedByteStreamReader {
+            handle: owned(handle),
+            info,
+        },
         participant_identity,
     }))
 }
@@ -273,12 +319,17 @@ fn text_stream_opened(
     reader: &TakeCell<livekit::TextStreamReader>,
     participant_identity: String,
 ) -> Translated {
-    let Some(reader) = reader.take() else { return Translated::Nothing };
+    let Some(reader) = reader.take() else {
+        return Translated::Nothing;
+    };
     let info = proto::TextStreamInfo::from(reader.info());
     let object = Arc::new(TextReader::new(reader));
     let handle = session.server.handles().insert(object, session.ownership());
     Translated::Message(Message::TextStreamOpened(proto::TextStreamOpened {
-        reader: proto::OwnedTextStreamReader { handle: owned(handle), info },
+        reader: proto::OwnedTextStreamReader {
+            handle: owned(handle),
+            info,
+        },
         participant_identity,
     }))
 }

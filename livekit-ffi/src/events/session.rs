@@ -116,7 +116,13 @@ impl RoomSession {
             stop: CancellationToken::new(),
             closed,
         });
-        Ok((session, Feed { events, after_events: after_events_rx }))
+        Ok((
+            session,
+            Feed {
+                events,
+                after_events: after_events_rx,
+            },
+        ))
     }
 
     /// The room, for the time of one operation.
@@ -125,7 +131,10 @@ impl RoomSession {
     ///
     /// If it is closed; `operation` is what cannot be done therefore.
     pub(crate) fn room(&self, operation: &'static str) -> Result<Arc<Room>, FfiError> {
-        self.room.read().clone().ok_or_else(|| FfiError::operation(operation, "the room is closed"))
+        self.room
+            .read()
+            .clone()
+            .ok_or_else(|| FfiError::operation(operation, "the room is closed"))
     }
 
     /// As [`Self::room`], but also refused once the connection is lost for good.
@@ -176,9 +185,18 @@ impl RoomSession {
     }
 
     /// Queues an event about a local track as soon as it is due.
-    pub(super) fn send_local(&self, sid: String, change: LocalChange, message: room_event::Message) {
+    pub(super) fn send_local(
+        &self,
+        sid: String,
+        change: LocalChange,
+        message: room_event::Message,
+    ) {
         let mut order = self.order.lock();
-        let event = LocalEvent { sid: sid.clone(), change, message };
+        let event = LocalEvent {
+            sid: sid.clone(),
+            change,
+            message,
+        };
         for due in order.event(&sid, change, event) {
             self.deliver(due);
         }
@@ -209,11 +227,13 @@ impl RoomSession {
         let mut order = self.order.lock();
         let info = publication_info(TrackPublication::Local(publication.clone()));
         let publication_handle = self.move_publication(previous, &sid, publication);
-        self.send(room_event::Message::LocalTrackRepublished(proto::LocalTrackRepublished {
-            publication_handle,
-            previous_sid: previous.to_owned(),
-            info,
-        }));
+        self.send(room_event::Message::LocalTrackRepublished(
+            proto::LocalTrackRepublished {
+                publication_handle,
+                previous_sid: previous.to_owned(),
+                info,
+            },
+        ));
         for due in order.republished(previous, &sid) {
             self.deliver(due);
         }
@@ -242,8 +262,13 @@ impl RoomSession {
             participant: Slot::new(participant),
             session: Arc::clone(self),
         };
-        self.server.handles().insert_at(handle, Arc::new(object), self.ownership());
-        proto::OwnedParticipant { handle: owned(handle), info }
+        self.server
+            .handles()
+            .insert_at(handle, Arc::new(object), self.ownership());
+        proto::OwnedParticipant {
+            handle: owned(handle),
+            info,
+        }
     }
 
     /// Gives the host another participant's publication.
@@ -257,8 +282,14 @@ impl RoomSession {
             session: Arc::downgrade(self),
             wanted: std::sync::OnceLock::new(),
         });
-        let handle = self.server.handles().insert(Arc::new(object), self.ownership());
-        proto::OwnedTrackPublication { handle: owned(handle), info }
+        let handle = self
+            .server
+            .handles()
+            .insert(Arc::new(object), self.ownership());
+        proto::OwnedTrackPublication {
+            handle: owned(handle),
+            info,
+        }
     }
 
     /// Gives the host a publication of its own.
@@ -276,9 +307,16 @@ impl RoomSession {
             object: Arc::downgrade(&object),
         };
         let handle = entry.handle;
-        self.server.handles().insert_at(handle, object, self.ownership());
-        self.publications.lock().insert(publication.sid().to_string(), entry);
-        proto::OwnedTrackPublication { handle: owned(handle), info }
+        self.server
+            .handles()
+            .insert_at(handle, object, self.ownership());
+        self.publications
+            .lock()
+            .insert(publication.sid().to_string(), entry);
+        proto::OwnedTrackPublication {
+            handle: owned(handle),
+            info,
+        }
     }
 
     /// Gives the host a track that it receives.
@@ -286,12 +324,21 @@ impl RoomSession {
         let info = proto::TrackInfo::from(&track);
         let ended = CancellationToken::new();
         let sid = track.sid().to_string();
-        let object = TrackObject { track: Slot::new(track), ended: ended.clone() };
-        let handle = self.server.handles().insert(Arc::new(object), self.ownership());
+        let object = TrackObject {
+            track: Slot::new(track),
+            ended: ended.clone(),
+        };
+        let handle = self
+            .server
+            .handles()
+            .insert(Arc::new(object), self.ownership());
         if let Some(earlier) = self.remote_tracks.lock().insert(sid, ended) {
             earlier.cancel();
         }
-        proto::OwnedTrack { handle: owned(handle), info }
+        proto::OwnedTrack {
+            handle: owned(handle),
+            info,
+        }
     }
 
     /// Ends the streams of a track that is gone.
@@ -303,7 +350,8 @@ impl RoomSession {
 
     /// Tells the streams that follow a participant to look again.
     pub(super) fn note_change(&self) {
-        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+        self.changes
+            .send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     /// Changes whenever a track or participant comes or goes, and when the room closes.
@@ -335,17 +383,23 @@ impl RoomSession {
         others: Vec<(RemoteParticipant, Vec<RemoteTrackPublication>)>,
     ) -> Result<proto::connect_callback::Result, FfiError> {
         let room = self.room("connect")?;
-        let object = Arc::new(RoomObject { session: Arc::clone(self) });
-        self.server.handles().insert_at(self.handle, object, Ownership::HOST);
+        let object = Arc::new(RoomObject {
+            session: Arc::clone(self),
+        });
+        self.server
+            .handles()
+            .insert_at(self.handle, object, Ownership::HOST);
         let participants = others
             .into_iter()
-            .map(|(participant, publications)| proto::connect_callback::ParticipantWithTracks {
-                participant: self.own_participant(Participant::Remote(participant)),
-                publications: publications
-                    .into_iter()
-                    .map(|publication| self.own_remote_publication(publication))
-                    .collect(),
-            })
+            .map(
+                |(participant, publications)| proto::connect_callback::ParticipantWithTracks {
+                    participant: self.own_participant(Participant::Remote(participant)),
+                    publications: publications
+                        .into_iter()
+                        .map(|publication| self.own_remote_publication(publication))
+                        .collect(),
+                },
+            )
             .collect();
         Ok(proto::connect_callback::Result {
             room: proto::OwnedRoom {
@@ -378,7 +432,11 @@ impl RoomSession {
     }
 
     fn deliver(&self, event: LocalEvent) {
-        let LocalEvent { sid, change, message } = event;
+        let LocalEvent {
+            sid,
+            change,
+            message,
+        } = event;
         self.send(message);
         match change {
             LocalChange::Subscribed => {
@@ -439,7 +497,10 @@ impl RoomSession {
     }
 
     fn wrap(&self, message: room_event::Message) -> Message {
-        Message::RoomEvent(proto::RoomEvent { room_handle: self.handle, message: Some(message) })
+        Message::RoomEvent(proto::RoomEvent {
+            room_handle: self.handle,
+            message: Some(message),
+        })
     }
 
     pub(super) fn ownership(&self) -> Ownership {

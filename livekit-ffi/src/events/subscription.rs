@@ -16,8 +16,11 @@ use tokio::{
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// When, after a change, the outcome is looked at; the server needs part of a second.
-const CHECKS: [Duration; 3] =
-    [Duration::from_millis(400), Duration::from_millis(1_600), Duration::from_secs(3)];
+const CHECKS: [Duration; 3] = [
+    Duration::from_millis(400),
+    Duration::from_millis(1_600),
+    Duration::from_secs(3),
+];
 
 /// A wish for the track that has not come true by then is sent anew.
 const RENEW_AT_CHECK: usize = 1;
@@ -163,7 +166,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wish_the_server_missed_is_sent_anew() {
-        let fake = Fake { deaf: Arc::new(Mutex::new(1)), ..Default::default() };
+        let fake = Fake {
+            deaf: Arc::new(Mutex::new(1)),
+            ..Default::default()
+        };
         let (_wishes, receiver) = watch::channel(true);
         tokio::spawn(keep(fake.clone(), receiver));
         settle().await;

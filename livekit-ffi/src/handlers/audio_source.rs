@@ -6,10 +6,7 @@ use livekit::webrtc::{
     audio_frame::AudioFrame,
     audio_source::{AudioSourceOptions, native::NativeAudioSource},
 };
-use tokio::{
-    sync::mpsc,
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     convert::enum_field,
@@ -48,16 +45,26 @@ pub(super) mod limits {
     const CHANNELS: std::ops::RangeInclusive<u32> = 1..=8;
 
     /// Refuses rates that cannot be cut into frames of 10 ms, and those out of all bounds.
-    pub(in crate::handlers) fn sample_rate(field: &'static str, rate: u32) -> Result<u32, FfiError> {
+    pub(in crate::handlers) fn sample_rate(
+        field: &'static str,
+        rate: u32,
+    ) -> Result<u32, FfiError> {
         if RATES.contains(&rate) && rate.is_multiple_of(100) {
             Ok(rate)
         } else {
-            Err(FfiError::field(field, rate, "must be 8000 to 192000 Hz, a multiple of 100"))
+            Err(FfiError::field(
+                field,
+                rate,
+                "must be 8000 to 192000 Hz, a multiple of 100",
+            ))
         }
     }
 
     /// Refuses channel counts of 0 and those out of all bounds.
-    pub(in crate::handlers) fn channels(field: &'static str, channels: u32) -> Result<u32, FfiError> {
+    pub(in crate::handlers) fn channels(
+        field: &'static str,
+        channels: u32,
+    ) -> Result<u32, FfiError> {
         if CHANNELS.contains(&channels) {
             Ok(channels)
         } else {
@@ -95,18 +102,23 @@ pub(crate) fn create(
             "platform audio devices are not served by this version",
         ));
     }
-    let sample_rate =
-        limits::sample_rate("sample_rate", request.sample_rate.unwrap_or(DEFAULT_SAMPLE_RATE))?;
-    let num_channels =
-        limits::channels("num_channels", request.num_channels.unwrap_or(DEFAULT_CHANNELS))?;
+    let sample_rate = limits::sample_rate(
+        "sample_rate",
+        request.sample_rate.unwrap_or(DEFAULT_SAMPLE_RATE),
+    )?;
+    let num_channels = limits::channels(
+        "num_channels",
+        request.num_channels.unwrap_or(DEFAULT_CHANNELS),
+    )?;
     let queue_ms = queue_size(request.queue_size_ms.unwrap_or(DEFAULT_QUEUE_MS))?;
-    let options = request.options.as_ref().map_or_else(AudioSourceOptions::default, |options| {
-        AudioSourceOptions {
+    let options = request
+        .options
+        .as_ref()
+        .map_or_else(AudioSourceOptions::default, |options| AudioSourceOptions {
             echo_cancellation: options.echo_cancellation,
             noise_suppression: options.noise_suppression,
             auto_gain_control: options.auto_gain_control,
-        }
-    });
+        });
 
     let inside = server.runtime()?.enter();
     let source = NativeAudioSource::new(options, sample_rate, num_channels, queue_ms);
@@ -122,7 +134,9 @@ pub(crate) fn create(
     Ok(proto::NewAudioSourceResponse {
         source: proto::OwnedAudioSource {
             handle: owned(handle),
-            info: proto::AudioSourceInfo { r#type: kind.into() },
+            info: proto::AudioSourceInfo {
+                r#type: kind.into(),
+            },
         },
     })
 }
@@ -145,7 +159,11 @@ pub(crate) fn clear(
     server: &Server,
     request: &proto::ClearAudioBufferRequest,
 ) -> Result<proto::ClearAudioBufferResponse, FfiError> {
-    server.handles().get::<AudioSourceObject>(request.source_handle)?.source.clear_buffer();
+    server
+        .handles()
+        .get::<AudioSourceObject>(request.source_handle)?
+        .source
+        .clear_buffer();
     Ok(proto::ClearAudioBufferResponse {})
 }
 
@@ -157,7 +175,9 @@ pub(super) fn frame(
     limits::sample_rate("buffer.sample_rate", info.sample_rate)?;
     limits::channels("buffer.num_channels", info.num_channels)?;
     let samples = u64::from(info.num_channels) * u64::from(info.samples_per_channel);
-    let data = memory.samples("buffer.data_ptr", info.data_ptr, samples)?.to_vec();
+    let data = memory
+        .samples("buffer.data_ptr", info.data_ptr, samples)?
+        .to_vec();
     Ok(AudioFrame {
         data: Cow::Owned(data),
         sample_rate: info.sample_rate,
@@ -172,14 +192,19 @@ fn enqueue(
     request: &proto::CaptureAudioFrameRequest,
     async_id: u64,
 ) -> Result<(), FfiError> {
-    let object = server.handles().get::<AudioSourceObject>(request.source_handle)?;
+    let object = server
+        .handles()
+        .get::<AudioSourceObject>(request.source_handle)?;
     let frame = frame(memory, &request.buffer)?;
-    object.frames.try_send(Capture { frame, async_id }).map_err(|_| {
-        FfiError::operation(
-            "capture_audio_frame",
-            format_args!("{WAITING_FRAMES} frames wait already: await the callbacks"),
-        )
-    })
+    object
+        .frames
+        .try_send(Capture { frame, async_id })
+        .map_err(|_| {
+            FfiError::operation(
+                "capture_audio_frame",
+                format_args!("{WAITING_FRAMES} frames wait already: await the callbacks"),
+            )
+        })
 }
 
 /// Feeds the source until its handle is dropped and what was captured before is taken.
@@ -231,7 +256,10 @@ mod tests {
         assert_eq!(queue_size(1_000).unwrap(), 1_000);
         for bad in [55, 60_010, u32::MAX] {
             let error = queue_size(bad).unwrap_err().to_string();
-            assert!(error.contains("queue_size_ms") && error.contains(&bad.to_string()), "{error}");
+            assert!(
+                error.contains("queue_size_ms") && error.contains(&bad.to_string()),
+                "{error}"
+            );
         }
     }
 
@@ -239,13 +267,23 @@ mod tests {
     fn impossible_sound_is_refused_by_name() {
         assert_eq!(limits::sample_rate("sample_rate", 44_100).unwrap(), 44_100);
         for bad in [0, 7_999, 22_051, u32::MAX] {
-            let error = limits::sample_rate("sample_rate", bad).unwrap_err().to_string();
-            assert!(error.contains("sample_rate") && error.contains(&bad.to_string()), "{error}");
+            let error = limits::sample_rate("sample_rate", bad)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("sample_rate") && error.contains(&bad.to_string()),
+                "{error}"
+            );
         }
         assert_eq!(limits::channels("num_channels", 2).unwrap(), 2);
         for bad in [0, 9, u32::MAX] {
-            let error = limits::channels("num_channels", bad).unwrap_err().to_string();
-            assert!(error.contains("num_channels") && error.contains(&bad.to_string()), "{error}");
+            let error = limits::channels("num_channels", bad)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("num_channels") && error.contains(&bad.to_string()),
+                "{error}"
+            );
         }
     }
 

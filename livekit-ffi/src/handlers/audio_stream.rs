@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use livekit::{
-    track::TrackSource,
-    webrtc::prelude::MediaStreamTrack,
-};
+use livekit::{track::TrackSource, webrtc::prelude::MediaStreamTrack};
 use tokio_util::sync::CancellationToken;
 
 use super::audio_source::limits;
@@ -59,7 +56,9 @@ pub(crate) fn of_track(
         object.ended.clone(),
         stream.dropped.clone(),
     );
-    Ok(proto::NewAudioStreamResponse { stream: start(server, stream, task)? })
+    Ok(proto::NewAudioStreamResponse {
+        stream: start(server, stream, task)?,
+    })
 }
 
 /// Listens to whatever track of one source a participant has.
@@ -77,7 +76,9 @@ pub(crate) fn of_participant(
     )?;
     let source = optional_enum_field::<proto::TrackSource>("track_source", request.track_source)?
         .map_or(TrackSource::Unknown, TrackSource::from);
-    let object = server.handles().get::<ParticipantObject>(request.participant_handle)?;
+    let object = server
+        .handles()
+        .get::<ParticipantObject>(request.participant_handle)?;
     let participant = object.participant.get(OPERATION)?;
     let stream = new_stream(server);
     let task = audio_stream::of_participant(
@@ -87,7 +88,9 @@ pub(crate) fn of_participant(
         source,
         stream.dropped.clone(),
     );
-    Ok(proto::AudioStreamFromParticipantResponse { stream: start(server, stream, task)? })
+    Ok(proto::AudioStreamFromParticipantResponse {
+        stream: start(server, stream, task)?,
+    })
 }
 
 /// A stream whose handle is not in the table yet.
@@ -98,12 +101,19 @@ struct NewStream {
 
 impl NewStream {
     fn sender(&self, server: &Arc<Server>, format: AudioFormat) -> FrameSender {
-        FrameSender { server: Arc::clone(server), handle: self.handle, format }
+        FrameSender {
+            server: Arc::clone(server),
+            handle: self.handle,
+            format,
+        }
     }
 }
 
 fn new_stream(server: &Server) -> NewStream {
-    NewStream { handle: server.handles().next_id(), dropped: CancellationToken::new() }
+    NewStream {
+        handle: server.handles().next_id(),
+        dropped: CancellationToken::new(),
+    }
 }
 
 fn start(
@@ -117,17 +127,26 @@ fn start(
         dropped: stream.dropped,
     };
     server.spawn("forwarding audio frames", task)?;
-    server.handles().insert_at(stream.handle, Arc::new(object), Ownership::HOST);
+    server
+        .handles()
+        .insert_at(stream.handle, Arc::new(object), Ownership::HOST);
     Ok(proto::OwnedAudioStream {
         handle: owned(stream.handle),
-        info: proto::AudioStreamInfo { r#type: proto::AudioStreamType::AudioStreamNative.into() },
+        info: proto::AudioStreamInfo {
+            r#type: proto::AudioStreamType::AudioStreamNative.into(),
+        },
     })
 }
 
 fn check_kind(kind: i32, filter: Option<&str>) -> Result<(), FfiError> {
-    if enum_field::<proto::AudioStreamType>("type", kind)? == proto::AudioStreamType::AudioStreamHtml
+    if enum_field::<proto::AudioStreamType>("type", kind)?
+        == proto::AudioStreamType::AudioStreamHtml
     {
-        return Err(FfiError::field("type", "AUDIO_STREAM_HTML", "exists in browsers only"));
+        return Err(FfiError::field(
+            "type",
+            "AUDIO_STREAM_HTML",
+            "exists in browsers only",
+        ));
     }
     match filter {
         Some(module) if !module.is_empty() => Err(FfiError::field(
@@ -148,7 +167,9 @@ fn format(
     let sample_rate =
         limits::sample_rate("sample_rate", sample_rate.unwrap_or(DEFAULT_SAMPLE_RATE))?;
     let num_channels = limits::channels("num_channels", num_channels.unwrap_or(DEFAULT_CHANNELS))?;
-    let frame_samples = frame_size_ms.map(|ms| frame_samples(ms, sample_rate)).transpose()?;
+    let frame_samples = frame_size_ms
+        .map(|ms| frame_samples(ms, sample_rate))
+        .transpose()?;
     Ok(AudioFormat {
         sample_rate,
         num_channels,
@@ -160,7 +181,11 @@ fn format(
 fn frame_samples(frame_ms: u32, sample_rate: u32) -> Result<usize, FfiError> {
     let samples = u64::from(frame_ms) * u64::from(sample_rate) / 1_000;
     if !(1..=MAX_FRAME_MS).contains(&frame_ms) || samples == 0 {
-        return Err(FfiError::field("frame_size_ms", frame_ms, "must be 1 to 10000"));
+        return Err(FfiError::field(
+            "frame_size_ms",
+            frame_ms,
+            "must be 1 to 10000",
+        ));
     }
     usize::try_from(samples)
         .map_err(|_| FfiError::field("frame_size_ms", frame_ms, "must be 1 to 10000"))
@@ -200,9 +225,17 @@ mod tests {
     #[test]
     fn what_is_not_served_is_refused_by_name() {
         let html = proto::AudioStreamType::AudioStreamHtml.into();
-        assert!(check_kind(html, None).unwrap_err().to_string().contains("AUDIO_STREAM_HTML"));
+        assert!(
+            check_kind(html, None)
+                .unwrap_err()
+                .to_string()
+                .contains("AUDIO_STREAM_HTML")
+        );
         let error = check_kind(0, Some("krisp")).unwrap_err().to_string();
-        assert!(error.contains("audio_filter_module_id") && error.contains("krisp"), "{error}");
+        assert!(
+            error.contains("audio_filter_module_id") && error.contains("krisp"),
+            "{error}"
+        );
         assert!(check_kind(0, Some("")).is_ok());
     }
 }

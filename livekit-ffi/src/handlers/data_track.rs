@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use livekit::{
     data_track::{DataTrackFrame, DataTrackOptions, DataTrackSchemaId},
-    participant::ParticipantIdentity,
+    prelude::ParticipantIdentity,
 };
 
 use super::{OPERATION_LIMIT, answer, attempt, local_participant};
@@ -28,28 +28,35 @@ pub(crate) fn publish(
     const OPERATION: &str = "publish_data_track";
     let async_id = server.async_id(request.request_async_id);
     let callback = move |result| {
-        Message::PublishDataTrack(proto::PublishDataTrackCallback { async_id, result: Some(result) })
+        Message::PublishDataTrack(proto::PublishDataTrackCallback {
+            async_id,
+            result: Some(result),
+        })
     };
     let prepared = local_participant(server, request.local_participant_handle, OPERATION)
         .map_err(|error| publish_error(proto::PublishDataTrackErrorCode::InvalidHandle, error))
         .and_then(|found| {
-            DataTrackOptions::try_from(request.options).map(|options| (found, options)).map_err(
-                |error| publish_error(proto::PublishDataTrackErrorCode::InvalidSchema, error),
-            )
+            DataTrackOptions::try_from(request.options)
+                .map(|options| (found, options))
+                .map_err(|error| {
+                    publish_error(proto::PublishDataTrackErrorCode::InvalidSchema, error)
+                })
         });
     match prepared {
         Ok(((local, object), options)) => {
             let to = Arc::clone(server);
             server.spawn(OPERATION, async move {
-                let publish =
-                    async { Ok::<_, String>(local.publish_data_track(options).await) };
+                let publish = async { Ok::<_, String>(local.publish_data_track(options).await) };
                 let result = match attempt(OPERATION, OPERATION_LIMIT, publish).await {
                     Ok(Ok(track)) => {
                         let info = proto::DataTrackInfo::from(track.info());
                         let track = Arc::new(LocalDataTrackObject(track));
                         let ownership = Ownership::of(object.session.handle);
                         let handle = to.handles().insert(track, ownership);
-                        Published::Track(proto::OwnedLocalDataTrack { handle: owned(handle), info })
+                        Published::Track(proto::OwnedLocalDataTrack {
+                            handle: owned(handle),
+                            info,
+                        })
                     }
                     Ok(Err(error)) => Published::Error(error.into()),
                     Err(error) => Published::Error(publish_error(
@@ -70,7 +77,10 @@ pub(crate) fn try_push(
     server: &Server,
     request: proto::LocalDataTrackTryPushRequest,
 ) -> proto::LocalDataTrackTryPushResponse {
-    let error = match server.handles().get::<LocalDataTrackObject>(request.track_handle) {
+    let error = match server
+        .handles()
+        .get::<LocalDataTrackObject>(request.track_handle)
+    {
         Ok(track) => track
             .0
             .try_push(DataTrackFrame::from(request.frame))
@@ -89,7 +99,11 @@ pub(crate) fn unpublish(
     server: &Server,
     request: &proto::LocalDataTrackUnpublishRequest,
 ) -> Result<proto::LocalDataTrackUnpublishResponse, FfiError> {
-    server.handles().get::<LocalDataTrackObject>(request.track_handle)?.0.unpublish();
+    server
+        .handles()
+        .get::<LocalDataTrackObject>(request.track_handle)?
+        .0
+        .unpublish();
     Ok(proto::LocalDataTrackUnpublishResponse {})
 }
 
@@ -98,8 +112,12 @@ pub(crate) fn local_is_published(
     server: &Server,
     request: &proto::LocalDataTrackIsPublishedRequest,
 ) -> Result<proto::LocalDataTrackIsPublishedResponse, FfiError> {
-    let track = server.handles().get::<LocalDataTrackObject>(request.track_handle)?;
-    Ok(proto::LocalDataTrackIsPublishedResponse { is_published: track.0.is_published() })
+    let track = server
+        .handles()
+        .get::<LocalDataTrackObject>(request.track_handle)?;
+    Ok(proto::LocalDataTrackIsPublishedResponse {
+        is_published: track.0.is_published(),
+    })
 }
 
 /// Whether another participant's data track is published.
@@ -107,8 +125,12 @@ pub(crate) fn remote_is_published(
     server: &Server,
     request: &proto::RemoteDataTrackIsPublishedRequest,
 ) -> Result<proto::RemoteDataTrackIsPublishedResponse, FfiError> {
-    let track = server.handles().get::<RemoteDataTrackObject>(request.track_handle)?;
-    Ok(proto::RemoteDataTrackIsPublishedResponse { is_published: track.0.is_published() })
+    let track = server
+        .handles()
+        .get::<RemoteDataTrackObject>(request.track_handle)?;
+    Ok(proto::RemoteDataTrackIsPublishedResponse {
+        is_published: track.0.is_published(),
+    })
 }
 
 /// Changes how frames of another participant's data track are put together.
@@ -116,7 +138,9 @@ pub(crate) fn set_pipeline_options(
     server: &Server,
     request: &proto::RemoteDataTrackSetPipelineOptionsRequest,
 ) -> Result<proto::RemoteDataTrackSetPipelineOptionsResponse, FfiError> {
-    let track = server.handles().get::<RemoteDataTrackObject>(request.track_handle)?;
+    let track = server
+        .handles()
+        .get::<RemoteDataTrackObject>(request.track_handle)?;
     track.0.set_pipeline_options(request.options.clone().into());
     Ok(proto::RemoteDataTrackSetPipelineOptionsResponse {})
 }
@@ -126,7 +150,9 @@ pub(crate) fn subscribe_to(
     server: &Arc<Server>,
     request: &proto::SubscribeDataTrackRequest,
 ) -> Result<proto::SubscribeDataTrackResponse, FfiError> {
-    let track = server.handles().get::<RemoteDataTrackObject>(request.track_handle)?;
+    let track = server
+        .handles()
+        .get::<RemoteDataTrackObject>(request.track_handle)?;
     let handle = server.handles().next_id();
     let (object, feed) = subscribe(
         Arc::clone(server),
@@ -137,7 +163,9 @@ pub(crate) fn subscribe_to(
     server.spawn("subscribe_data_track", feed)?;
     server.handles().insert_at(handle, object, Ownership::HOST);
     Ok(proto::SubscribeDataTrackResponse {
-        stream: proto::OwnedDataTrackStream { handle: owned(handle) },
+        stream: proto::OwnedDataTrackStream {
+            handle: owned(handle),
+        },
     })
 }
 
@@ -146,8 +174,12 @@ pub(crate) fn read(
     server: &Server,
     request: &proto::DataTrackStreamReadRequest,
 ) -> Result<proto::DataTrackStreamReadResponse, FfiError> {
-    let stream = server.handles().get::<DataTrackStreamObject>(request.stream_handle)?;
-    Ok(proto::DataTrackStreamReadResponse { eos_event: stream.read() })
+    let stream = server
+        .handles()
+        .get::<DataTrackStreamObject>(request.stream_handle)?;
+    Ok(proto::DataTrackStreamReadResponse {
+        eos_event: stream.read(),
+    })
 }
 
 /// Stores a schema with the server.
@@ -164,7 +196,10 @@ pub(crate) fn define_schema(
         },
     );
     answer(server, OPERATION, task, move |outcome| {
-        Message::DefineSchema(proto::DefineSchemaCallback { async_id, error: outcome.err() })
+        Message::DefineSchema(proto::DefineSchemaCallback {
+            async_id,
+            error: outcome.err(),
+        })
     })?;
     Ok(proto::DefineSchemaResponse { async_id })
 }
@@ -188,7 +223,11 @@ pub(crate) fn get_schema(
             Ok(definition) => (Some(definition), None),
             Err(error) => (None, Some(error)),
         };
-        Message::GetSchema(proto::GetSchemaCallback { async_id, definition, error })
+        Message::GetSchema(proto::GetSchemaCallback {
+            async_id,
+            definition,
+            error,
+        })
     })?;
     Ok(proto::GetSchemaResponse { async_id })
 }
@@ -197,5 +236,8 @@ fn publish_error(
     code: proto::PublishDataTrackErrorCode,
     message: impl ToString,
 ) -> proto::PublishDataTrackError {
-    proto::PublishDataTrackError { code: code.into(), message: message.to_string() }
+    proto::PublishDataTrackError {
+        code: code.into(),
+        message: message.to_string(),
+    }
 }

@@ -3,7 +3,7 @@
 use livekit::{
     Room,
     e2ee::{key_provider::KeyProvider, manager::E2eeManager},
-    participant::ParticipantIdentity,
+    prelude::ParticipantIdentity,
 };
 
 use super::room::session;
@@ -17,8 +17,14 @@ use crate::{
 /// Serves the requests about one room's encryption.
 pub(crate) fn serve(server: &Server, request: proto::E2eeRequest) -> proto::E2eeResponse {
     match answer(server, request) {
-        Ok(message) => proto::E2eeResponse { message: Some(message), error: None },
-        Err(error) => proto::E2eeResponse { message: None, error: Some(error.to_string()) },
+        Ok(message) => proto::E2eeResponse {
+            message: Some(message),
+            error: None,
+        },
+        Err(error) => proto::E2eeResponse {
+            message: None,
+            error: Some(error.to_string()),
+        },
     }
 }
 
@@ -29,7 +35,9 @@ fn answer(server: &Server, request: proto::E2eeRequest) -> Result<Response, FfiE
         Request::ManagerSetEnabled(request) => {
             let _inside = server.runtime()?.enter();
             manager.set_enabled(request.enabled);
-            Ok(Response::ManagerSetEnabled(proto::E2eeManagerSetEnabledResponse {}))
+            Ok(Response::ManagerSetEnabled(
+                proto::E2eeManagerSetEnabledResponse {},
+            ))
         }
         Request::ManagerGetFrameCryptors(_) => {
             Ok(Response::ManagerGetFrameCryptors(frame_cryptors(manager)))
@@ -37,12 +45,16 @@ fn answer(server: &Server, request: proto::E2eeRequest) -> Result<Response, FfiE
         Request::CryptorSetEnabled(request) => {
             let cryptor = find(manager, request.participant_identity, request.track_sid)?;
             cryptor.set_enabled(request.enabled);
-            Ok(Response::CryptorSetEnabled(proto::FrameCryptorSetEnabledResponse {}))
+            Ok(Response::CryptorSetEnabled(
+                proto::FrameCryptorSetEnabledResponse {},
+            ))
         }
         Request::CryptorSetKeyIndex(request) => {
             let cryptor = find(manager, request.participant_identity, request.track_sid)?;
             cryptor.set_key_index(request.key_index);
-            Ok(Response::CryptorSetKeyIndex(proto::FrameCryptorSetKeyIndexResponse {}))
+            Ok(Response::CryptorSetKeyIndex(
+                proto::FrameCryptorSetKeyIndexResponse {},
+            ))
         }
         Request::SetSharedKey(request) => {
             keys(&room)?.set_shared_key(request.shared_key, request.key_index);
@@ -50,7 +62,9 @@ fn answer(server: &Server, request: proto::E2eeRequest) -> Result<Response, FfiE
         }
         Request::RatchetSharedKey(request) => {
             let new_key = keys(&room)?.ratchet_shared_key(request.key_index);
-            Ok(Response::RatchetSharedKey(proto::RatchetSharedKeyResponse { new_key }))
+            Ok(Response::RatchetSharedKey(
+                proto::RatchetSharedKeyResponse { new_key },
+            ))
         }
         Request::GetSharedKey(request) => {
             let key = keys(&room)?.get_shared_key(request.key_index);

@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use livekit::{
-    DataPacket, SipDTMF, Transcription, proto as signal, proto::data_packet::Value,
-};
+use livekit::{DataPacket, SipDTMF, Transcription};
+use livekit_protocol::{self as signal, data_packet::Value};
 
 use super::{answer, local_participant};
 use crate::{
@@ -26,13 +25,17 @@ pub(crate) fn publish_data(
 ) -> proto::PublishDataResponse {
     const OPERATION: &str = "publish_data";
     let async_id = server.async_id(request.request_async_id);
-    let callback = move |error| {
-        Message::PublishData(proto::PublishDataCallback { async_id, error })
-    };
+    let callback =
+        move |error| Message::PublishData(proto::PublishDataCallback { async_id, error });
     let prepared = memory
         .bytes("data_ptr", request.data_ptr, request.data_len)
         .map_err(FfiError::from)
-        .and_then(|data| Ok((data.to_vec(), sender(server, request.local_participant_handle, OPERATION)?)));
+        .and_then(|data| {
+            Ok((
+                data.to_vec(),
+                sender(server, request.local_participant_handle, OPERATION)?,
+            ))
+        });
     match prepared {
         Ok((payload, object)) => {
             let packet = DataPacket {
@@ -45,11 +48,17 @@ pub(crate) fn publish_data(
                     .map(Into::into)
                     .collect(),
             };
-            let outbox =
-                if request.reliable { &object.session.reliable } else { &object.session.lossy };
+            let outbox = if request.reliable {
+                &object.session.reliable
+            } else {
+                &object.session.lossy
+            };
             outbox.post(
                 |local| async move {
-                    local.publish_data(packet).await.map_err(|error| error.to_string())
+                    local
+                        .publish_data(packet)
+                        .await
+                        .map_err(|error| error.to_string())
                 },
                 callback,
             );
@@ -91,9 +100,8 @@ pub(crate) fn publish_sip_dtmf(
 ) -> proto::PublishSipDtmfResponse {
     const OPERATION: &str = "publish_sip_dtmf";
     let async_id = server.async_id(request.request_async_id);
-    let callback = move |error| {
-        Message::PublishSipDtmf(proto::PublishSipDtmfCallback { async_id, error })
-    };
+    let callback =
+        move |error| Message::PublishSipDtmf(proto::PublishSipDtmfCallback { async_id, error });
     match sender(server, request.local_participant_handle, OPERATION) {
         Ok(object) => {
             let tone = SipDTMF {
@@ -107,7 +115,10 @@ pub(crate) fn publish_sip_dtmf(
             };
             object.session.reliable.post(
                 |local| async move {
-                    local.publish_dtmf(tone).await.map_err(|error| error.to_string())
+                    local
+                        .publish_dtmf(tone)
+                        .await
+                        .map_err(|error| error.to_string())
                 },
                 callback,
             );
@@ -127,10 +138,14 @@ pub(crate) fn send_chat_message(
     let task = local_participant(server, request.local_participant_handle, OPERATION).map(
         |(local, _)| async move {
             let destinations = some_destinations(request.destination_identities);
-            local.send_chat_message(request.message, destinations, request.sender_identity).await
+            local
+                .send_chat_message(request.message, destinations, request.sender_identity)
+                .await
         },
     );
-    answer(server, OPERATION, task, move |outcome| chat_callback(async_id, outcome))?;
+    answer(server, OPERATION, task, move |outcome| {
+        chat_callback(async_id, outcome)
+    })?;
     Ok(proto::SendChatMessageResponse { async_id })
 }
 
@@ -155,7 +170,9 @@ pub(crate) fn edit_chat_message(
                 .await
         },
     );
-    answer(server, OPERATION, task, move |outcome| chat_callback(async_id, outcome))?;
+    answer(server, OPERATION, task, move |outcome| {
+        chat_callback(async_id, outcome)
+    })?;
     Ok(proto::SendChatMessageResponse { async_id })
 }
 
@@ -170,7 +187,13 @@ pub(crate) fn send_stream_header(
         server,
         request.local_participant_handle,
         "send_stream_header",
-        value.map(|value| packet(value, request.sender_identity, request.destination_identities)),
+        value.map(|value| {
+            packet(
+                value,
+                request.sender_identity,
+                request.destination_identities,
+            )
+        }),
         move |error| Message::SendStreamHeader(proto::SendStreamHeaderCallback { async_id, error }),
     );
     proto::SendStreamHeaderResponse { async_id }
@@ -187,7 +210,11 @@ pub(crate) fn send_stream_chunk(
         server,
         request.local_participant_handle,
         "send_stream_chunk",
-        Ok(packet(value, request.sender_identity, request.destination_identities)),
+        Ok(packet(
+            value,
+            request.sender_identity,
+            request.destination_identities,
+        )),
         move |error| Message::SendStreamChunk(proto::SendStreamChunkCallback { async_id, error }),
     );
     proto::SendStreamChunkResponse { async_id }
@@ -204,7 +231,11 @@ pub(crate) fn send_stream_trailer(
         server,
         request.local_participant_handle,
         "send_stream_trailer",
-        Ok(packet(value, request.sender_identity, request.destination_identities)),
+        Ok(packet(
+            value,
+            request.sender_identity,
+            request.destination_identities,
+        )),
         move |error| {
             Message::SendStreamTrailer(proto::SendStreamTrailerCallback { async_id, error })
         },
@@ -245,12 +276,14 @@ fn send_raw(
     packet: Result<signal::DataPacket, FfiError>,
     callback: impl FnOnce(Option<String>) -> Message + Send + 'static,
 ) {
-    let prepared =
-        packet.and_then(|packet| Ok((packet, sender(server, participant, operation)?)));
+    let prepared = packet.and_then(|packet| Ok((packet, sender(server, participant, operation)?)));
     match prepared {
         Ok((packet, object)) => object.session.reliable.post(
             |local| async move {
-                local.publish_raw_data(packet, true).await.map_err(|error| error.to_string())
+                local
+                    .publish_raw_data(packet, true)
+                    .await
+                    .map_err(|error| error.to_string())
             },
             callback,
         ),
@@ -292,5 +325,8 @@ fn chat_callback(async_id: u64, outcome: Result<livekit::ChatMessage, String>) -
         Ok(message) => Outcome::ChatMessage(message.into()),
         Err(error) => Outcome::Error(error),
     };
-    Message::ChatMessage(proto::SendChatMessageCallback { async_id, message: Some(message) })
+    Message::ChatMessage(proto::SendChatMessageCallback {
+        async_id,
+        message: Some(message),
+    })
 }

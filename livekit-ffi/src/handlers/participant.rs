@@ -21,7 +21,10 @@ pub(crate) fn set_metadata(
     let task = local_participant(server, request.local_participant_handle, OPERATION)
         .map(|(local, _)| async move { local.set_metadata(request.metadata).await });
     answer(server, OPERATION, task, move |outcome| {
-        Message::SetLocalMetadata(proto::SetLocalMetadataCallback { async_id, error: outcome.err() })
+        Message::SetLocalMetadata(proto::SetLocalMetadataCallback {
+            async_id,
+            error: outcome.err(),
+        })
     })?;
     Ok(proto::SetLocalMetadataResponse { async_id })
 }
@@ -36,7 +39,10 @@ pub(crate) fn set_name(
     let task = local_participant(server, request.local_participant_handle, OPERATION)
         .map(|(local, _)| async move { local.set_name(request.name).await });
     answer(server, OPERATION, task, move |outcome| {
-        Message::SetLocalName(proto::SetLocalNameCallback { async_id, error: outcome.err() })
+        Message::SetLocalName(proto::SetLocalNameCallback {
+            async_id,
+            error: outcome.err(),
+        })
     })?;
     Ok(proto::SetLocalNameResponse { async_id })
 }
@@ -50,8 +56,11 @@ pub(crate) fn set_attributes(
     let async_id = server.async_id(request.request_async_id);
     let task = local_participant(server, request.local_participant_handle, OPERATION).map(
         |(local, _)| async move {
-            let attributes =
-                request.attributes.into_iter().map(|entry| (entry.key, entry.value)).collect();
+            let attributes = request
+                .attributes
+                .into_iter()
+                .map(|entry| (entry.key, entry.value))
+                .collect();
             local.set_attributes(attributes).await
         },
     );
@@ -90,7 +99,9 @@ fn set_permissions(
     let all_allowed = request.all_participants_allowed;
     let to = Arc::clone(server);
     server.spawn(OPERATION, async move {
-        if let Err(error) = local.set_track_subscription_permissions(all_allowed, permissions).await
+        if let Err(error) = local
+            .set_track_subscription_permissions(all_allowed, permissions)
+            .await
         {
             to.log_error(FfiError::operation(OPERATION, error).to_string());
         }

@@ -25,10 +25,15 @@ pub(crate) fn set_subscribed(
     server: &Arc<Server>,
     request: &proto::SetSubscribedRequest,
 ) -> proto::SetSubscribedResponse {
-    let outcome = with_remote(server, request.publication_handle, "set_subscribed", |remote| {
-        wish(server, remote, request.subscribe)
-    });
-    proto::SetSubscribedResponse { error: text(outcome) }
+    let outcome = with_remote(
+        server,
+        request.publication_handle,
+        "set_subscribed",
+        |remote| wish(server, remote, request.subscribe),
+    );
+    proto::SetSubscribedResponse {
+        error: text(outcome),
+    }
 }
 
 /// Pauses or resumes the delivery of a subscribed track.
@@ -37,11 +42,18 @@ pub(crate) fn enable(
     request: &proto::EnableRemoteTrackPublicationRequest,
 ) -> proto::EnableRemoteTrackPublicationResponse {
     const OPERATION: &str = "enable_remote_track_publication";
-    let outcome = with_remote(server, request.track_publication_handle, OPERATION, |remote| {
-        remote.publication.set_enabled(request.enabled);
-        Ok(())
-    });
-    proto::EnableRemoteTrackPublicationResponse { error: text(outcome) }
+    let outcome = with_remote(
+        server,
+        request.track_publication_handle,
+        OPERATION,
+        |remote| {
+            remote.publication.set_enabled(request.enabled);
+            Ok(())
+        },
+    );
+    proto::EnableRemoteTrackPublicationResponse {
+        error: text(outcome),
+    }
 }
 
 /// Says how large a video is shown, so that the server sends no more.
@@ -50,12 +62,19 @@ pub(crate) fn update_dimension(
     request: &proto::UpdateRemoteTrackPublicationDimensionRequest,
 ) -> proto::UpdateRemoteTrackPublicationDimensionResponse {
     const OPERATION: &str = "update_remote_track_publication_dimension";
-    let outcome = with_remote(server, request.track_publication_handle, OPERATION, |remote| {
-        let dimension = TrackDimension(request.width, request.height);
-        remote.publication.update_video_dimensions(dimension);
-        Ok(())
-    });
-    proto::UpdateRemoteTrackPublicationDimensionResponse { error: text(outcome) }
+    let outcome = with_remote(
+        server,
+        request.track_publication_handle,
+        OPERATION,
+        |remote| {
+            let dimension = TrackDimension(request.width, request.height);
+            remote.publication.update_video_dimensions(dimension);
+            Ok(())
+        },
+    );
+    proto::UpdateRemoteTrackPublicationDimensionResponse {
+        error: text(outcome),
+    }
 }
 
 /// Says which quality of a simulcast video is wanted at most.
@@ -64,12 +83,21 @@ pub(crate) fn set_quality(
     request: &proto::SetRemoteTrackPublicationQualityRequest,
 ) -> proto::SetRemoteTrackPublicationQualityResponse {
     const OPERATION: &str = "set_remote_track_publication_quality";
-    let outcome = with_remote(server, request.track_publication_handle, OPERATION, |remote| {
-        let quality = enum_field::<proto::VideoQuality>("quality", request.quality)?;
-        remote.publication.set_video_quality(VideoQuality::from(quality));
-        Ok(())
-    });
-    proto::SetRemoteTrackPublicationQualityResponse { error: text(outcome) }
+    let outcome = with_remote(
+        server,
+        request.track_publication_handle,
+        OPERATION,
+        |remote| {
+            let quality = enum_field::<proto::VideoQuality>("quality", request.quality)?;
+            remote
+                .publication
+                .set_video_quality(VideoQuality::from(quality));
+            Ok(())
+        },
+    );
+    proto::SetRemoteTrackPublicationQualityResponse {
+        error: text(outcome),
+    }
 }
 
 /// A remote publication whose room is connected.
@@ -99,12 +127,20 @@ fn with_remote(
     let session = object.session.upgrade().ok_or_else(closed)?;
     session.connected_room(operation)?;
     let _inside = server.runtime()?.enter();
-    action(Connected { object, publication, session })
+    action(Connected {
+        object,
+        publication,
+        session,
+    })
 }
 
 /// Hands the wish to the publication's keeper, which starts with the first.
 fn wish(server: &Arc<Server>, remote: Connected<'_>, wanted: bool) -> Result<(), FfiError> {
-    let Connected { object, publication, session } = remote;
+    let Connected {
+        object,
+        publication,
+        session,
+    } = remote;
     let mut started = Ok(());
     let mut first = false;
     let wishes = object.wanted.get_or_init(|| {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use livekit::{options::TrackPublishOptions, track::LocalTrack};
 use tokio::{sync::watch, time::timeout};
 
-use super::{OPERATION_LIMIT, answer, attempt, local_participant};
+use super::{OPERATION_LIMIT, attempt, local_participant};
 use crate::{
     convert::track::track_sid,
     error::{FfiError, HandleError},
@@ -22,7 +22,10 @@ pub(crate) fn publish_track(
     const OPERATION: &str = "publish_track";
     let async_id = server.async_id(request.request_async_id);
     let callback = move |message| {
-        Message::PublishTrack(proto::PublishTrackCallback { async_id, message: Some(message) })
+        Message::PublishTrack(proto::PublishTrackCallback {
+            async_id,
+            message: Some(message),
+        })
     };
     let to = Arc::clone(server);
     server.spawn(OPERATION, async move {
@@ -37,7 +40,9 @@ pub(crate) fn publish_track(
             Ok(publication) => {
                 let owned = object.session.own_local_publication(&publication);
                 let sid = owned.info.sid.clone();
-                object.session.announce(&sid, callback(Outcome::Publication(owned)));
+                object
+                    .session
+                    .announce(&sid, callback(Outcome::Publication(owned)));
             }
             Err(error) => to.send(callback(Outcome::Error(error))),
         }
@@ -52,9 +57,8 @@ pub(crate) fn unpublish_track(
 ) -> Result<proto::UnpublishTrackResponse, FfiError> {
     const OPERATION: &str = "unpublish_track";
     let async_id = server.async_id(request.request_async_id);
-    let callback = move |error| {
-        Message::UnpublishTrack(proto::UnpublishTrackCallback { async_id, error })
-    };
+    let callback =
+        move |error| Message::UnpublishTrack(proto::UnpublishTrackCallback { async_id, error });
     let prepared = track_sid("track_sid", request.track_sid).and_then(|sid| {
         let (local, object) =
             local_participant(server, request.local_participant_handle, OPERATION)?;
@@ -84,7 +88,9 @@ pub(crate) fn wait_for_subscription(
     request: &proto::WaitForSubscriptionRequest,
 ) -> Result<proto::WaitForSubscriptionResponse, FfiError> {
     const OPERATION: &str = "wait_for_subscription";
-    let limit = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+    let limit = request
+        .timeout_ms
+        .map(|ms| Duration::from_millis(ms.into()));
     let stage = match stage_of(server, request.publication_handle) {
         // The host may have dropped it just now: that is an outcome, not a mistake.
         Err(FfiError::Handle(error @ HandleError::Unknown { .. })) => Err(error.into()),
@@ -103,9 +109,12 @@ pub(crate) fn wait_for_subscription(
             server.spawn_answer(
                 OPERATION,
                 async move {
-                    callback(waiting.await.err().map(|reason| {
-                        FfiError::operation(OPERATION, reason).to_string()
-                    }))
+                    callback(
+                        waiting
+                            .await
+                            .err()
+                            .map(|reason| FfiError::operation(OPERATION, reason).to_string()),
+                    )
                 },
                 move |panic| callback(Some(panic.to_string())),
             )?;
@@ -125,9 +134,17 @@ type Prepared = (
 fn prepare(server: &Server, request: proto::PublishTrackRequest) -> Result<Prepared, FfiError> {
     const OPERATION: &str = "publish_track";
     let (local, object) = local_participant(server, request.local_participant_handle, OPERATION)?;
-    let track = server.handles().get::<TrackObject>(request.track_handle)?.track.get(OPERATION)?;
+    let track = server
+        .handles()
+        .get::<TrackObject>(request.track_handle)?
+        .track
+        .get(OPERATION)?;
     let track = LocalTrack::try_from(track).map_err(|_| {
-        FfiError::field("track_handle", request.track_handle, "a remote track cannot be published")
+        FfiError::field(
+            "track_handle",
+            request.track_handle,
+            "a remote track cannot be published",
+        )
     })?;
     let options = TrackPublishOptions::try_from(request.options)?;
     Ok((local, object, track, options))
@@ -164,9 +181,9 @@ async fn subscribed(
     };
     match limit {
         None => wait.await,
-        Some(limit) => timeout(limit, wait).await.unwrap_or_else(|_| {
-            Err(format!("nobody subscribed within {} ms", limit.as_millis()))
-        }),
+        Some(limit) => timeout(limit, wait)
+            .await
+            .unwrap_or_else(|_| Err(format!("nobody subscribed within {} ms", limit.as_millis()))),
     }
 }
 
@@ -174,7 +191,10 @@ async fn subscribed(
 mod tests {
     use super::*;
 
-    fn channel() -> (watch::Sender<PublicationStage>, watch::Receiver<PublicationStage>) {
+    fn channel() -> (
+        watch::Sender<PublicationStage>,
+        watch::Receiver<PublicationStage>,
+    ) {
         watch::channel(PublicationStage::Waiting)
     }
 
@@ -202,17 +222,29 @@ mod tests {
         ] {
             let (stage, waiting) = channel();
             stage.send_replace(end);
-            assert!(subscribed(waiting, None).await.unwrap_err().contains(reason));
+            assert!(
+                subscribed(waiting, None)
+                    .await
+                    .unwrap_err()
+                    .contains(reason)
+            );
         }
         let (stage, waiting) = channel();
         drop(stage);
-        assert!(subscribed(waiting, None).await.unwrap_err().contains("dropped"));
+        assert!(
+            subscribed(waiting, None)
+                .await
+                .unwrap_err()
+                .contains("dropped")
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_hosts_limit_ends_the_wait() {
         let (_stage, waiting) = channel();
-        let error = subscribed(waiting, Some(Duration::from_millis(250))).await.unwrap_err();
+        let error = subscribed(waiting, Some(Duration::from_millis(250)))
+            .await
+            .unwrap_err();
         assert!(error.contains("250 ms"), "{error}");
     }
 }

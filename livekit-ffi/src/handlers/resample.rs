@@ -49,7 +49,9 @@ pub(crate) fn remix_and_resample(
     memory: &HostMemory,
     request: &proto::RemixAndResampleRequest,
 ) -> Result<proto::RemixAndResampleResponse, FfiError> {
-    let object = server.handles().get::<ResamplerObject>(request.resampler_handle)?;
+    let object = server
+        .handles()
+        .get::<ResamplerObject>(request.resampler_handle)?;
     let num_channels = limits::channels("num_channels", request.num_channels)?;
     let sample_rate = limits::sample_rate("sample_rate", request.sample_rate)?;
     let input = frame(memory, &request.buffer)?;
@@ -72,8 +74,13 @@ pub(crate) fn remix_and_resample(
         sample_rate,
         samples_per_channel,
     };
-    let handle = server.handles().insert(Arc::new(Resampled(data)), Ownership::HOST);
+    let handle = server
+        .handles()
+        .insert(Arc::new(Resampled(data)), Ownership::HOST);
     Ok(proto::RemixAndResampleResponse {
-        buffer: proto::OwnedAudioFrameBuffer { handle: owned(handle), info },
+        buffer: proto::OwnedAudioFrameBuffer {
+            handle: owned(handle),
+            info,
+        },
     })
 }

@@ -32,12 +32,17 @@ pub(crate) fn connect(
     let to = Arc::clone(server);
     server.spawn("connect", async move {
         let callback = |message| {
-            Message::Connect(proto::ConnectCallback { async_id, message: Some(message) })
+            Message::Connect(proto::ConnectCallback {
+                async_id,
+                message: Some(message),
+            })
         };
         let options = match room_options(&to, request.options) {
             Ok(options) => options,
             Err(error) => {
-                to.send(callback(connect_callback::Message::Error(error.to_string())));
+                to.send(callback(connect_callback::Message::Error(
+                    error.to_string(),
+                )));
                 return;
             }
         };
@@ -70,7 +75,10 @@ pub(crate) fn disconnect(
         })
     });
     answer(server, "disconnect", task, move |outcome| {
-        Message::Disconnect(proto::DisconnectCallback { async_id, error: outcome.err() })
+        Message::Disconnect(proto::DisconnectCallback {
+            async_id,
+            error: outcome.err(),
+        })
     })?;
     Ok(proto::DisconnectResponse { async_id })
 }
@@ -84,7 +92,9 @@ pub(crate) fn ready_for_room_event(
         session.set_ready();
         session.room("ready_for_room_event").map(drop)
     });
-    proto::ReadyForRoomEventResponse { error: ready.err().map(|error| error.to_string()) }
+    proto::ReadyForRoomEventResponse {
+        error: ready.err().map(|error| error.to_string()),
+    }
 }
 
 /// Statistics of both connections.
@@ -126,14 +136,19 @@ pub(crate) fn simulate_scenario(
         Ok(async move { room.simulate_scenario(scenario).await })
     });
     answer(server, OPERATION, task, move |outcome| {
-        Message::SimulateScenario(proto::SimulateScenarioCallback { async_id, error: outcome.err() })
+        Message::SimulateScenario(proto::SimulateScenarioCallback {
+            async_id,
+            error: outcome.err(),
+        })
     })?;
     Ok(proto::SimulateScenarioResponse { async_id })
 }
 
 /// The session behind a room's handle.
 pub(super) fn session(server: &Server, handle: u64) -> Result<Arc<RoomSession>, FfiError> {
-    Ok(Arc::clone(&server.handles().get::<RoomObject>(handle)?.session))
+    Ok(Arc::clone(
+        &server.handles().get::<RoomObject>(handle)?.session,
+    ))
 }
 
 async fn join(
@@ -143,14 +158,20 @@ async fn join(
     options: RoomOptions,
 ) -> Result<(Arc<RoomSession>, Feed, connect_callback::Result), String> {
     let text = |error: FfiError| error.to_string();
-    let (room, mut events) =
-        Room::connect(url, token, options).await.map_err(|error| error.to_string())?;
+    let (room, mut events) = Room::connect(url, token, options)
+        .await
+        .map_err(|error| error.to_string())?;
     // `livekit` puts it first; who is in the room already stands there and nowhere else.
-    let Some(RoomEvent::Connected { participants_with_tracks }) = events.recv().await else {
+    let Some(RoomEvent::Connected {
+        participants_with_tracks,
+    }) = events.recv().await
+    else {
         return Err(FfiError::operation("connect", "the room closed at once").to_string());
     };
     let (session, feed) = RoomSession::new(server, room, events).map_err(text)?;
-    let state = session.own_initial_state(participants_with_tracks).map_err(text)?;
+    let state = session
+        .own_initial_state(participants_with_tracks)
+        .map_err(text)?;
     Ok((session, feed, state))
 }
 
@@ -167,7 +188,9 @@ fn room_options(server: &Server, options: proto::RoomOptions) -> Result<RoomOpti
 /// Every attempt with its signalling and its media connection, within reason.
 fn connect_limit(options: &RoomOptions) -> Duration {
     let attempt = options.connect_timeout.saturating_add(MEDIA_CONNECT_LIMIT);
-    attempt.saturating_mul(options.join_retries.saturating_add(1)).min(CONNECT_LIMIT)
+    attempt
+        .saturating_mul(options.join_retries.saturating_add(1))
+        .min(CONNECT_LIMIT)
 }
 
 #[cfg(test)]

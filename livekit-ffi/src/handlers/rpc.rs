@@ -24,7 +24,11 @@ pub(crate) fn perform(
             Ok(payload) => (Some(payload), None),
             Err(error) => (None, Some(error.into())),
         };
-        Message::PerformRpc(proto::PerformRpcCallback { async_id, payload, error })
+        Message::PerformRpc(proto::PerformRpcCallback {
+            async_id,
+            payload,
+            error,
+        })
     };
     match local_participant(server, request.local_participant_handle, OPERATION) {
         Ok((local, _)) => {
@@ -53,7 +57,9 @@ pub(crate) fn register(
     request: proto::RegisterRpcMethodRequest,
 ) -> proto::RegisterRpcMethodResponse {
     let outcome = serve(server, request);
-    proto::RegisterRpcMethodResponse { error: outcome.err().map(|error| error.to_string()) }
+    proto::RegisterRpcMethodResponse {
+        error: outcome.err().map(|error| error.to_string()),
+    }
 }
 
 /// Serves a method no more.
@@ -61,10 +67,15 @@ pub(crate) fn unregister(
     server: &Arc<Server>,
     request: proto::UnregisterRpcMethodRequest,
 ) -> proto::UnregisterRpcMethodResponse {
-    let outcome =
-        local_participant(server, request.local_participant_handle, "unregister_rpc_method")
-            .map(|(local, _)| local.unregister_rpc_method(request.method));
-    proto::UnregisterRpcMethodResponse { error: outcome.err().map(|error| error.to_string()) }
+    let outcome = local_participant(
+        server,
+        request.local_participant_handle,
+        "unregister_rpc_method",
+    )
+    .map(|(local, _)| local.unregister_rpc_method(request.method));
+    proto::UnregisterRpcMethodResponse {
+        error: outcome.err().map(|error| error.to_string()),
+    }
 }
 
 /// The host's answer to a call.
@@ -105,15 +116,17 @@ async fn forward(
     let invocation_id = session.server.handles().next_id();
     let answer = session.await_rpc_answer(invocation_id);
     let limit = call.response_timeout;
-    session.server.send(Message::RpcMethodInvocation(proto::RpcMethodInvocationEvent {
-        local_participant_handle,
-        invocation_id,
-        method,
-        request_id: call.request_id,
-        caller_identity: call.caller_identity.into(),
-        payload: call.payload,
-        response_timeout_ms: u32::try_from(limit.as_millis()).unwrap_or(u32::MAX),
-    }));
+    session.server.send(Message::RpcMethodInvocation(
+        proto::RpcMethodInvocationEvent {
+            local_participant_handle,
+            invocation_id,
+            method,
+            request_id: call.request_id,
+            caller_identity: call.caller_identity.into(),
+            payload: call.payload,
+            response_timeout_ms: u32::try_from(limit.as_millis()).unwrap_or(u32::MAX),
+        },
+    ));
     match tokio::time::timeout(limit, answer).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err(gone()),
@@ -128,10 +141,19 @@ fn deliver(
     server: &Server,
     request: proto::RpcMethodInvocationResponseRequest,
 ) -> Result<(), FfiError> {
-    let object = server.handles().get::<ParticipantObject>(request.local_participant_handle)?;
-    let waiter = object.session.take_rpc_waiter(request.invocation_id).ok_or_else(|| {
-        FfiError::field("invocation_id", request.invocation_id, "nobody waits for this answer")
-    })?;
+    let object = server
+        .handles()
+        .get::<ParticipantObject>(request.local_participant_handle)?;
+    let waiter = object
+        .session
+        .take_rpc_waiter(request.invocation_id)
+        .ok_or_else(|| {
+            FfiError::field(
+                "invocation_id",
+                request.invocation_id,
+                "nobody waits for this answer",
+            )
+        })?;
     let answer = match request.error {
         Some(error) => Err(error.into()),
         None => Ok(request.payload.unwrap_or_default()),

@@ -22,13 +22,17 @@ pub(crate) fn create_audio_track(
     server: &Arc<Server>,
     request: &proto::CreateAudioTrackRequest,
 ) -> Result<proto::CreateAudioTrackResponse, FfiError> {
-    let source = server.handles().get::<AudioSourceObject>(request.source_handle)?;
+    let source = server
+        .handles()
+        .get::<AudioSourceObject>(request.source_handle)?;
     let _inside = server.runtime()?.enter();
     let track = LocalAudioTrack::create_audio_track(
         &request.name,
         RtcAudioSource::Native(source.source.clone()),
     );
-    Ok(proto::CreateAudioTrackResponse { track: own_local(server, Track::LocalAudio(track)) })
+    Ok(proto::CreateAudioTrackResponse {
+        track: own_local(server, Track::LocalAudio(track)),
+    })
 }
 
 /// Mutes or unmutes a track of ours.
@@ -38,9 +42,10 @@ pub(crate) fn mute(
 ) -> proto::LocalTrackMuteResponse {
     match set_muted(server, request.track_handle, request.mute) {
         Ok(muted) => proto::LocalTrackMuteResponse { muted, error: None },
-        Err(error) => {
-            proto::LocalTrackMuteResponse { muted: false, error: Some(error.to_string()) }
-        }
+        Err(error) => proto::LocalTrackMuteResponse {
+            muted: false,
+            error: Some(error.to_string()),
+        },
     }
 }
 
@@ -70,7 +75,11 @@ pub(crate) fn stats(
             Ok(stats) => (stats.into_iter().map(Into::into).collect(), None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        Message::GetStats(proto::GetStatsCallback { async_id, error, stats })
+        Message::GetStats(proto::GetStatsCallback {
+            async_id,
+            error,
+            stats,
+        })
     })?;
     Ok(proto::GetStatsResponse { async_id })
 }
@@ -78,19 +87,33 @@ pub(crate) fn stats(
 /// Gives the host a track of its own; no room owns it.
 fn own_local(server: &Server, track: Track) -> proto::OwnedTrack {
     let info = proto::TrackInfo::from(&track);
-    let object = TrackObject { track: Slot::new(track), ended: CancellationToken::new() };
+    let object = TrackObject {
+        track: Slot::new(track),
+        ended: CancellationToken::new(),
+    };
     let handle = server.handles().insert(Arc::new(object), Ownership::HOST);
-    proto::OwnedTrack { handle: owned(handle), info }
+    proto::OwnedTrack {
+        handle: owned(handle),
+        info,
+    }
 }
 
 fn track(server: &Server, handle: u64, operation: &'static str) -> Result<Track, FfiError> {
-    server.handles().get::<TrackObject>(handle)?.track.get(operation)
+    server
+        .handles()
+        .get::<TrackObject>(handle)?
+        .track
+        .get(operation)
 }
 
 fn set_muted(server: &Arc<Server>, handle: u64, mute: bool) -> Result<bool, FfiError> {
     let track = track(server, handle, "local_track_mute")?;
     let track = LocalTrack::try_from(track).map_err(|_| {
-        FfiError::field("track_handle", handle, "a remote track; only our own are muted")
+        FfiError::field(
+            "track_handle",
+            handle,
+            "a remote track; only our own are muted",
+        )
     })?;
     let _inside = server.runtime()?.enter();
     if mute {

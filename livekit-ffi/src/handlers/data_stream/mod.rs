@@ -25,7 +25,9 @@ where
     F: Future<Output = Result<T, StreamError>> + Send + 'static,
     T: Send + 'static,
 {
-    let failed = |error: FfiError| proto::StreamError { description: error.to_string() };
+    let failed = |error: FfiError| proto::StreamError {
+        description: error.to_string(),
+    };
     match task {
         Ok(task) => {
             let to = Arc::clone(server);

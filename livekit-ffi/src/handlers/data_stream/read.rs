@@ -52,7 +52,9 @@ pub(crate) fn bytes_to_file(
     use proto::byte_stream_reader_write_to_file_callback::Result as Outcome;
     let async_id = server.async_id(request.request_async_id);
     let task = byte_reader(server, request.reader_handle).map(|reader| async move {
-        reader.write_to_file(request.directory, request.name_override.as_deref()).await
+        reader
+            .write_to_file(request.directory, request.name_override.as_deref())
+            .await
     });
     answer(server, "byte_write_to_file", task, move |outcome| {
         let result = match outcome {
@@ -110,5 +112,9 @@ fn text_reader(server: &Server, handle: u64) -> Result<TextStreamReader, FfiErro
 }
 
 fn taken<T: Resource>(id: u64) -> FfiError {
-    HandleError::Unknown { id, wanted: T::KIND }.into()
+    HandleError::Unknown {
+        id,
+        wanted: T::KIND,
+    }
+    .into()
 }

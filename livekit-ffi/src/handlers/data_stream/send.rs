@@ -37,7 +37,10 @@ pub(crate) fn text(
             Ok(info) => Outcome::Info((&info).into()),
             Err(error) => Outcome::Error(error),
         };
-        Message::SendText(proto::StreamSendTextCallback { async_id, result: Some(result) })
+        Message::SendText(proto::StreamSendTextCallback {
+            async_id,
+            result: Some(result),
+        })
     })?;
     Ok(proto::StreamSendTextResponse { async_id })
 }
@@ -52,7 +55,9 @@ pub(crate) fn bytes(
     let async_id = server.async_id(request.request_async_id);
     let task = local_participant(server, request.local_participant_handle, OPERATION).map(
         |(local, _)| async move {
-            local.send_bytes(request.bytes, SendByteOptions::from(request.options)).await
+            local
+                .send_bytes(request.bytes, SendByteOptions::from(request.options))
+                .await
         },
     );
     answer(server, OPERATION, task, move |outcome| {
@@ -60,7 +65,10 @@ pub(crate) fn bytes(
             Ok(info) => Outcome::Info((&info).into()),
             Err(error) => Outcome::Error(error),
         };
-        Message::SendBytes(proto::StreamSendBytesCallback { async_id, result: Some(result) })
+        Message::SendBytes(proto::StreamSendBytesCallback {
+            async_id,
+            result: Some(result),
+        })
     })?;
     Ok(proto::StreamSendBytesResponse { async_id })
 }
@@ -75,7 +83,9 @@ pub(crate) fn file(
     let async_id = server.async_id(request.request_async_id);
     let task = local_participant(server, request.local_participant_handle, OPERATION).map(
         |(local, _)| async move {
-            local.send_file(request.file_path, SendByteOptions::from(request.options)).await
+            local
+                .send_file(request.file_path, SendByteOptions::from(request.options))
+                .await
         },
     );
     answer(server, OPERATION, task, move |outcome| {
@@ -83,7 +93,10 @@ pub(crate) fn file(
             Ok(info) => Outcome::Info((&info).into()),
             Err(error) => Outcome::Error(error),
         };
-        Message::SendFile(proto::StreamSendFileCallback { async_id, result: Some(result) })
+        Message::SendFile(proto::StreamSendFileCallback {
+            async_id,
+            result: Some(result),
+        })
     })?;
     Ok(proto::StreamSendFileResponse { async_id })
 }
@@ -99,11 +112,16 @@ pub(crate) fn open_bytes(
     let to = Arc::clone(server);
     let task = local_participant(server, request.local_participant_handle, OPERATION).map(
         |(local, object)| async move {
-            let writer = local.stream_bytes(StreamByteOptions::from(request.options)).await?;
+            let writer = local
+                .stream_bytes(StreamByteOptions::from(request.options))
+                .await?;
             let info = proto::ByteStreamInfo::from(writer.info());
             let ownership = Ownership::of(object.session.handle);
             let handle = to.handles().insert(Arc::new(ByteWriter(writer)), ownership);
-            Ok(proto::OwnedByteStreamWriter { handle: owned(handle), info })
+            Ok(proto::OwnedByteStreamWriter {
+                handle: owned(handle),
+                info,
+            })
         },
     );
     answer(server, OPERATION, task, move |outcome| {
@@ -111,7 +129,10 @@ pub(crate) fn open_bytes(
             Ok(writer) => Outcome::Writer(writer),
             Err(error) => Outcome::Error(error),
         };
-        Message::ByteStreamOpen(proto::ByteStreamOpenCallback { async_id, result: Some(result) })
+        Message::ByteStreamOpen(proto::ByteStreamOpenCallback {
+            async_id,
+            result: Some(result),
+        })
     })?;
     Ok(proto::ByteStreamOpenResponse { async_id })
 }
@@ -147,9 +168,13 @@ pub(crate) fn close_bytes(
         .take::<ByteWriter>(request.writer_handle)
         .map_err(FfiError::from)
         .map(|writer| async move {
-            let attributes = (!request.attributes.is_empty())
-                .then(|| request.attributes.into_iter().collect());
-            writer.0.clone().close_with_options(request.reason.as_deref(), attributes).await
+            let attributes =
+                (!request.attributes.is_empty()).then(|| request.attributes.into_iter().collect());
+            writer
+                .0
+                .clone()
+                .close_with_options(request.reason.as_deref(), attributes)
+                .await
         });
     answer(server, "byte_stream_close", task, move |outcome| {
         Message::ByteStreamWriterClose(proto::ByteStreamWriterCloseCallback {
@@ -177,7 +202,10 @@ pub(crate) fn open_text(
                 let info = proto::TextStreamInfo::from(writer.info());
                 let ownership = Ownership::of(object.session.handle);
                 let handle = to.handles().insert(Arc::new(TextWriter(writer)), ownership);
-                Ok(proto::OwnedTextStreamWriter { handle: owned(handle), info })
+                Ok(proto::OwnedTextStreamWriter {
+                    handle: owned(handle),
+                    info,
+                })
             })
         },
     );
@@ -186,7 +214,10 @@ pub(crate) fn open_text(
             Ok(writer) => Outcome::Writer(writer),
             Err(error) => Outcome::Error(error),
         };
-        Message::TextStreamOpen(proto::TextStreamOpenCallback { async_id, result: Some(result) })
+        Message::TextStreamOpen(proto::TextStreamOpenCallback {
+            async_id,
+            result: Some(result),
+        })
     })?;
     Ok(proto::TextStreamOpenResponse { async_id })
 }
@@ -222,9 +253,13 @@ pub(crate) fn close_text(
         .take::<TextWriter>(request.writer_handle)
         .map_err(FfiError::from)
         .map(|writer| async move {
-            let attributes = (!request.attributes.is_empty())
-                .then(|| request.attributes.into_iter().collect());
-            writer.0.clone().close_with_options(request.reason.as_deref(), attributes).await
+            let attributes =
+                (!request.attributes.is_empty()).then(|| request.attributes.into_iter().collect());
+            writer
+                .0
+                .clone()
+                .close_with_options(request.reason.as_deref(), attributes)
+                .await
         });
     answer(server, "text_stream_close", task, move |outcome| {
         Message::TextStreamWriterClose(proto::TextStreamWriterCloseCallback {
