@@ -20,7 +20,12 @@ impl AudioFrame<'_> {
     #[must_use]
     pub fn new(sample_rate: u32, num_channels: u32, samples_per_channel: u32) -> Self {
         let length = num_channels as usize * samples_per_channel as usize;
-        Self { data: Cow::Owned(vec![0; length]), sample_rate, num_channels, samples_per_channel }
+        Self {
+            data: Cow::Owned(vec![0; length]),
+            sample_rate,
+            num_channels,
+            samples_per_channel,
+        }
     }
 }
 

@@ -102,10 +102,20 @@ pub mod native {
             num_channels: u32,
             queue_size_ms: u32,
         ) -> NativeAudioSource {
-            let pipeline = runtime::current().map_err(|error| error.message).and_then(|handle| {
-                AudioSource::new(handle, sample_rate, num_channels, queue_size_ms).map_err(|error| error.to_string())
-            });
-            Self { inner: Arc::new(Inner { options: Mutex::new(options), sample_rate, num_channels, pipeline }) }
+            let pipeline = runtime::current()
+                .map_err(|error| error.message)
+                .and_then(|handle| {
+                    AudioSource::new(handle, sample_rate, num_channels, queue_size_ms)
+                        .map_err(|error| error.to_string())
+                });
+            Self {
+                inner: Arc::new(Inner {
+                    options: Mutex::new(options),
+                    sample_rate,
+                    num_channels,
+                    pipeline,
+                }),
+            }
         }
 
         /// Throws away what is queued; a capture that waits returns.
@@ -121,8 +131,14 @@ pub mod native {
         /// `InvalidState` where the frame is not of the source's format, is empty or has an incomplete last
         /// sample, or the source was made with values that cannot be.
         pub async fn capture_frame(&self, frame: &AudioFrame<'_>) -> Result<(), RtcError> {
-            let pipeline = self.inner.pipeline.as_ref().map_err(|message| invalid(message.clone()))?;
-            let captured = pipeline.capture(&frame.data, frame.sample_rate, frame.num_channels).await;
+            let pipeline = self
+                .inner
+                .pipeline
+                .as_ref()
+                .map_err(|message| invalid(message.clone()))?;
+            let captured = pipeline
+                .capture(&frame.data, frame.sample_rate, frame.num_channels)
+                .await;
             captured.map_err(|error: AudioSourceError| invalid(error.to_string()))
         }
 
@@ -161,7 +177,10 @@ pub mod native {
     }
 
     fn invalid(message: String) -> RtcError {
-        RtcError { error_type: RtcErrorType::InvalidState, message }
+        RtcError {
+            error_type: RtcErrorType::InvalidState,
+            message,
+        }
     }
 
     impl fmt::Debug for NativeAudioSource {
@@ -178,16 +197,30 @@ pub mod native {
         use super::*;
 
         fn options() -> AudioSourceOptions {
-            AudioSourceOptions { noise_suppression: true, ..Default::default() }
+            AudioSourceOptions {
+                noise_suppression: true,
+                ..Default::default()
+            }
         }
 
         #[tokio::test]
         async fn frames_of_another_format_are_refused() {
             let source = NativeAudioSource::new(options(), 48_000, 1, 0);
-            assert!(source.capture_frame(&AudioFrame::new(48_000, 1, 480)).await.is_ok());
-            for frame in [AudioFrame::new(16_000, 1, 160), AudioFrame::new(48_000, 2, 480), AudioFrame::new(48_000, 1, 0)]
-            {
-                let error = source.capture_frame(&frame).await.expect_err("another format");
+            assert!(
+                source
+                    .capture_frame(&AudioFrame::new(48_000, 1, 480))
+                    .await
+                    .is_ok()
+            );
+            for frame in [
+                AudioFrame::new(16_000, 1, 160),
+                AudioFrame::new(48_000, 2, 480),
+                AudioFrame::new(48_000, 1, 0),
+            ] {
+                let error = source
+                    .capture_frame(&frame)
+                    .await
+                    .expect_err("another format");
                 assert_eq!(error.error_type, RtcErrorType::InvalidState);
             }
         }
@@ -195,7 +228,10 @@ pub mod native {
         #[tokio::test]
         async fn a_source_with_impossible_values_says_so_at_each_capture() {
             let source = NativeAudioSource::new(options(), 48_000, 1, 15);
-            let error = source.capture_frame(&AudioFrame::new(48_000, 1, 480)).await.expect_err("15 ms");
+            let error = source
+                .capture_frame(&AudioFrame::new(48_000, 1, 480))
+                .await
+                .expect_err("15 ms");
             assert!(error.message.contains("queue_size_ms 15"), "{error}");
             source.clear_buffer();
         }
@@ -204,8 +240,14 @@ pub mod native {
         async fn options_are_kept() {
             let source = NativeAudioSource::new(options(), 48_000, 1, 0);
             assert!(source.audio_options().noise_suppression);
-            source.set_audio_options(AudioSourceOptions { echo_cancellation: true, ..Default::default() });
-            assert!(source.audio_options().echo_cancellation && !source.audio_options().noise_suppression);
+            source.set_audio_options(AudioSourceOptions {
+                echo_cancellation: true,
+                ..Default::default()
+            });
+            assert!(
+                source.audio_options().echo_cancellation
+                    && !source.audio_options().noise_suppression
+            );
         }
     }
 }

@@ -36,7 +36,12 @@ pub mod native {
         /// Listens to a track at the given rate (Hz) and channel count.
         #[must_use]
         pub fn new(audio_track: RtcAudioTrack, sample_rate: i32, num_channels: i32) -> Self {
-            Self::with_options(audio_track, sample_rate, num_channels, NativeAudioStreamOptions::default())
+            Self::with_options(
+                audio_track,
+                sample_rate,
+                num_channels,
+                NativeAudioStreamOptions::default(),
+            )
         }
 
         /// Listens to a track with settings. Where the format cannot be, or the track has no sound to give, the
@@ -59,7 +64,10 @@ pub mod native {
                     None
                 }
             };
-            Self { track: audio_track, frames }
+            Self {
+                track: audio_track,
+                frames,
+            }
         }
 
         /// The track it listens to.
@@ -78,7 +86,9 @@ pub mod native {
 
     impl fmt::Debug for NativeAudioStream {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_struct("NativeAudioStream").field("track", &self.track).finish_non_exhaustive()
+            f.debug_struct("NativeAudioStream")
+                .field("track", &self.track)
+                .finish_non_exhaustive()
         }
     }
 
@@ -86,12 +96,15 @@ pub mod native {
         type Item = AudioFrame<'static>;
 
         fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            let Some(frames) = &mut self.get_mut().frames else { return Poll::Ready(None) };
+            let Some(frames) = &mut self.get_mut().frames else {
+                return Poll::Ready(None);
+            };
             frames.poll_next(context).map(|frame| {
                 frame.map(|frame| AudioFrame {
                     sample_rate: frame.sample_rate,
                     num_channels: frame.num_channels,
-                    samples_per_channel: u32::try_from(frame.samples_per_channel()).unwrap_or(u32::MAX),
+                    samples_per_channel: u32::try_from(frame.samples_per_channel())
+                        .unwrap_or(u32::MAX),
                     data: Cow::Owned(frame.samples),
                 })
             })
@@ -110,10 +123,20 @@ pub mod native {
             let source = NativeAudioSource::new(AudioSourceOptions::default(), 48_000, 1, 0);
             let track = RtcAudioTrack::local("a", source.pipeline().expect("valid").clone());
             let mut stream = NativeAudioStream::new(track, 48_000, 2);
-            let frame = AudioFrame { data: vec![7; 480].into(), ..AudioFrame::new(48_000, 1, 480) };
+            let frame = AudioFrame {
+                data: vec![7; 480].into(),
+                ..AudioFrame::new(48_000, 1, 480)
+            };
             source.capture_frame(&frame).await.expect("is taken");
             let heard = stream.next().await.expect("a frame");
-            assert_eq!((heard.sample_rate, heard.num_channels, heard.samples_per_channel), (48_000, 2, 480));
+            assert_eq!(
+                (
+                    heard.sample_rate,
+                    heard.num_channels,
+                    heard.samples_per_channel
+                ),
+                (48_000, 2, 480)
+            );
             assert!(heard.data.iter().all(|&sample| sample == 7));
             stream.close();
             assert!(stream.next().await.is_none());
@@ -121,7 +144,12 @@ pub mod native {
 
         #[tokio::test]
         async fn a_stream_without_sound_ends_at_once() {
-            assert!(NativeAudioStream::new(RtcAudioTrack::silent("a"), 48_000, 1).next().await.is_none());
+            assert!(
+                NativeAudioStream::new(RtcAudioTrack::silent("a"), 48_000, 1)
+                    .next()
+                    .await
+                    .is_none()
+            );
             let source = NativeAudioSource::new(AudioSourceOptions::default(), 48_000, 1, 0);
             let track = RtcAudioTrack::local("a", source.pipeline().expect("valid").clone());
             assert!(NativeAudioStream::new(track, -1, 1).next().await.is_none());

@@ -50,8 +50,14 @@ impl RtcAudioTrack {
     }
 
     fn new(id: &str, origin: Origin) -> Self {
-        let inner = Inner { state: TrackState::new(id), origin, senders: Mutex::default() };
-        Self { inner: Arc::new(inner) }
+        let inner = Inner {
+            state: TrackState::new(id),
+            origin,
+            senders: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// The track's identifier, as in `a=msid`.
@@ -125,7 +131,10 @@ impl RtcAudioTrack {
     /// Level and energy of what is sent, while it is sent.
     pub(crate) fn levels(&self) -> Option<AudioLevels> {
         let senders = self.inner.senders.lock();
-        senders.iter().find_map(Weak::upgrade).map(|sender| sender.levels())
+        senders
+            .iter()
+            .find_map(Weak::upgrade)
+            .map(|sender| sender.levels())
     }
 
     /// Attaches a listener; none where the track has no sound to give.

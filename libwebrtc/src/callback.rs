@@ -18,7 +18,12 @@ struct Slot<F: ?Sized> {
 
 impl<F: ?Sized> Default for Callback<F> {
     fn default() -> Self {
-        Self { slot: Mutex::new(Slot { callback: None, generation: 0 }) }
+        Self {
+            slot: Mutex::new(Slot {
+                callback: None,
+                generation: 0,
+            }),
+        }
     }
 }
 
@@ -40,7 +45,9 @@ impl<F: ?Sized> Callback<F> {
     pub(crate) fn call(&self, with: impl FnOnce(&mut F)) -> bool {
         let (mut callback, generation) = {
             let mut slot = self.slot.lock();
-            let Some(callback) = slot.callback.take() else { return false };
+            let Some(callback) = slot.callback.take() else {
+                return false;
+            };
             (callback, slot.generation)
         };
         if catch_unwind(AssertUnwindSafe(|| with(&mut callback))).is_err() {

@@ -46,7 +46,9 @@ impl Default for DataChannelInit {
 #[derive(Debug, Error)]
 pub enum DataChannelError {
     /// The channel is not open, its queue is full, or the message is larger than the peer takes.
-    #[error("the message was not sent: the channel is not open, its queue is full or the message is too large")]
+    #[error(
+        "the message was not sent: the channel is not open, its queue is full or the message is too large"
+    )]
     Send,
     /// A text message is not UTF-8.
     #[error("a text message must be UTF-8: {0}")]

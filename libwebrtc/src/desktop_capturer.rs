@@ -26,7 +26,10 @@ impl DesktopCapturerOptions {
     /// Captures the given type of source, without the cursor.
     #[must_use]
     pub fn new(source_type: DesktopCaptureSourceType) -> Self {
-        Self { source_type, include_cursor: false }
+        Self {
+            source_type,
+            include_cursor: false,
+        }
     }
 
     /// Whether the cursor is part of the picture.
@@ -149,7 +152,11 @@ impl CaptureSource {
 
 impl fmt::Display for CaptureSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "source {} {:?} on display {}", self.id, self.title, self.display_id)
+        write!(
+            f,
+            "source {} {:?} on display {}",
+            self.id, self.title, self.display_id
+        )
     }
 }
 

@@ -42,7 +42,9 @@ impl<T> FrameQueue<T> {
             if state.ended {
                 return false;
             }
-            let full = self.capacity.is_some_and(|capacity| state.frames.len() >= capacity);
+            let full = self
+                .capacity
+                .is_some_and(|capacity| state.frames.len() >= capacity);
             let overflow = if full { state.frames.pop_front() } else { None };
             state.dropped += u64::from(overflow.is_some());
             state.frames.push_back(frame);
@@ -124,7 +126,10 @@ mod tests {
             assert!(queue.push(frame));
         }
         assert_eq!(queue.dropped(), 2);
-        assert_eq!((pop(&queue), pop(&queue), pop(&queue)), (Some(Some(3)), Some(Some(4)), None));
+        assert_eq!(
+            (pop(&queue), pop(&queue), pop(&queue)),
+            (Some(Some(3)), Some(Some(4)), None)
+        );
     }
 
     #[test]

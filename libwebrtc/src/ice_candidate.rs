@@ -19,15 +19,29 @@ impl IceCandidate {
     /// # Errors
     /// Says which of the six fixed fields is missing or malformed. Host names (mDNS) pass: whether they can
     /// be used is decided where the candidate is applied.
-    pub fn parse(sdp_mid: &str, sdp_mline_index: i32, sdp: &str) -> Result<IceCandidate, SdpParseError> {
-        let candidate = sdp.trim_end().strip_prefix("a=").unwrap_or_else(|| sdp.trim_end());
-        check(candidate).map_err(|description| SdpParseError { line: sdp.to_owned(), description })?;
+    pub fn parse(
+        sdp_mid: &str,
+        sdp_mline_index: i32,
+        sdp: &str,
+    ) -> Result<IceCandidate, SdpParseError> {
+        let candidate = sdp
+            .trim_end()
+            .strip_prefix("a=")
+            .unwrap_or_else(|| sdp.trim_end());
+        check(candidate).map_err(|description| SdpParseError {
+            line: sdp.to_owned(),
+            description,
+        })?;
         Ok(Self::trusted(sdp_mid, sdp_mline_index, candidate))
     }
 
     /// A candidate of our own making, which needs no check.
     pub(crate) fn trusted(sdp_mid: &str, sdp_mline_index: i32, candidate: &str) -> Self {
-        Self { sdp_mid: sdp_mid.to_owned(), sdp_mline_index, candidate: candidate.to_owned() }
+        Self {
+            sdp_mid: sdp_mid.to_owned(),
+            sdp_mline_index,
+            candidate: candidate.to_owned(),
+        }
     }
 
     /// Identification of its m-line.
@@ -62,21 +76,32 @@ fn check(candidate: &str) -> Result<(), String> {
     let mut field = |name: &str| fields.next().ok_or_else(|| format!("lacks its {name}"));
     let foundation = field("foundation")?;
     if foundation.len() > 32 {
-        return Err(format!("its foundation {foundation:?} is longer than 32 characters"));
+        return Err(format!(
+            "its foundation {foundation:?} is longer than 32 characters"
+        ));
     }
     let number = |name: &str, text: &str, largest: u32| match text.parse::<u32>() {
         Ok(value) if value <= largest => Ok(()),
-        _ => Err(format!("its {name} {text:?} is not a number up to {largest}")),
+        _ => Err(format!(
+            "its {name} {text:?} is not a number up to {largest}"
+        )),
     };
     number("component", field("component")?, 256)?;
     let transport = field("transport")?;
-    if !transport.eq_ignore_ascii_case("udp") && !transport.eq_ignore_ascii_case("tcp") && !transport.eq_ignore_ascii_case("ssltcp") {
-        return Err(format!("its transport {transport:?} is neither udp nor tcp"));
+    if !transport.eq_ignore_ascii_case("udp")
+        && !transport.eq_ignore_ascii_case("tcp")
+        && !transport.eq_ignore_ascii_case("ssltcp")
+    {
+        return Err(format!(
+            "its transport {transport:?} is neither udp nor tcp"
+        ));
     }
     number("priority", field("priority")?, u32::MAX)?;
     let address = field("address")?;
     if address.parse::<IpAddr>().is_err() && !address.contains('.') {
-        return Err(format!("its address {address:?} is neither an IP address nor a host name"));
+        return Err(format!(
+            "its address {address:?} is neither an IP address nor a host name"
+        ));
     }
     number("port", field("port")?, 65_535)?;
     if field("type")? != "typ" {
@@ -97,7 +122,9 @@ impl fmt::Display for IceCandidate {
 
 impl fmt::Debug for IceCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IceCandidate").field("candidate", &self.candidate).finish()
+        f.debug_struct("IceCandidate")
+            .field("candidate", &self.candidate)
+            .finish()
     }
 }
 
@@ -115,7 +142,10 @@ mod tests {
             "candidate:3 1 udp 1 0a1b2c3d.local 4000 typ host",
         ] {
             let candidate = IceCandidate::parse("0", 0, text).expect(text);
-            assert!(candidate.candidate().starts_with("candidate:"), "{candidate}");
+            assert!(
+                candidate.candidate().starts_with("candidate:"),
+                "{candidate}"
+            );
             assert!(!candidate.to_string().ends_with('\n'));
         }
     }

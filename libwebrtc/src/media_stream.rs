@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{audio_track::RtcAudioTrack, media_stream_track::MediaStreamTrack, video_track::RtcVideoTrack};
+use crate::{
+    audio_track::RtcAudioTrack, media_stream_track::MediaStreamTrack, video_track::RtcVideoTrack,
+};
 
 /// A stream as it was when it was asked for; the tracks in it live on.
 #[derive(Clone)]
@@ -19,7 +21,12 @@ struct Inner {
 impl MediaStream {
     /// A stream of the given identifier and tracks.
     pub(crate) fn new(id: &str, tracks: Vec<MediaStreamTrack>) -> Self {
-        Self { inner: Arc::new(Inner { id: id.to_owned(), tracks }) }
+        Self {
+            inner: Arc::new(Inner {
+                id: id.to_owned(),
+                tracks,
+            }),
+        }
     }
 
     /// The identifier in `a=msid`.
@@ -57,6 +64,9 @@ impl MediaStream {
 
 impl fmt::Debug for MediaStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MediaStream").field("id", &self.inner.id).field("tracks", &self.inner.tracks).finish()
+        f.debug_struct("MediaStream")
+            .field("id", &self.inner.id)
+            .field("tracks", &self.inner.tracks)
+            .finish()
     }
 }

@@ -87,7 +87,12 @@ pub(crate) struct TrackState {
 impl TrackState {
     /// A live, enabled track.
     pub(crate) fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), enabled: AtomicBool::new(true), withheld: AtomicBool::new(false), ended: AtomicBool::new(false) }
+        Self {
+            id: id.to_owned(),
+            enabled: AtomicBool::new(true),
+            withheld: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        }
     }
 
     /// The identifier that stands in `a=msid`.
@@ -112,12 +117,18 @@ impl TrackState {
 
     /// Whether media passes: enabled, not withheld and live.
     pub(crate) fn passes(&self) -> bool {
-        self.enabled() && !self.withheld.load(Ordering::Acquire) && !self.ended.load(Ordering::Acquire)
+        self.enabled()
+            && !self.withheld.load(Ordering::Acquire)
+            && !self.ended.load(Ordering::Acquire)
     }
 
     /// Live or ended.
     pub(crate) fn state(&self) -> RtcTrackState {
-        if self.ended.load(Ordering::Acquire) { RtcTrackState::Ended } else { RtcTrackState::Live }
+        if self.ended.load(Ordering::Acquire) {
+            RtcTrackState::Ended
+        } else {
+            RtcTrackState::Live
+        }
     }
 
     /// Marks the track ended and says whether it was live before.

@@ -178,7 +178,10 @@ impl PeerConnection {
     pub(crate) fn new(configuration: RtcConfiguration) -> Result<Self, RtcError> {
         check_policy(&configuration)?;
         let session = PeerSession::new(Capabilities::default())?;
-        let settings = Arc::new(Mutex::new(Settings { configuration, bitrate: BitrateSettings::default() }));
+        let settings = Arc::new(Mutex::new(Settings {
+            configuration,
+            bitrate: BitrateSettings::default(),
+        }));
         Ok(Self { session, settings })
     }
 
@@ -210,15 +213,32 @@ impl PeerConnection {
     pub fn set_bitrate(&self, settings: BitrateSettings) -> Result<(), RtcError> {
         self.ensure_open()?;
         let pairs = [
-            ("start_bitrate_bps", settings.start_bitrate_bps, "min_bitrate_bps", settings.min_bitrate_bps),
-            ("max_bitrate_bps", settings.max_bitrate_bps, "start_bitrate_bps", settings.start_bitrate_bps),
-            ("max_bitrate_bps", settings.max_bitrate_bps, "min_bitrate_bps", settings.min_bitrate_bps),
+            (
+                "start_bitrate_bps",
+                settings.start_bitrate_bps,
+                "min_bitrate_bps",
+                settings.min_bitrate_bps,
+            ),
+            (
+                "max_bitrate_bps",
+                settings.max_bitrate_bps,
+                "start_bitrate_bps",
+                settings.start_bitrate_bps,
+            ),
+            (
+                "max_bitrate_bps",
+                settings.max_bitrate_bps,
+                "min_bitrate_bps",
+                settings.min_bitrate_bps,
+            ),
         ];
         for (upper_name, upper, lower_name, lower) in pairs {
             if let (Some(upper), Some(lower)) = (upper, lower)
                 && upper < lower
             {
-                return Err(invalid(format!("bitrate: {upper_name} < {lower_name} ({upper} < {lower})")));
+                return Err(invalid(format!(
+                    "bitrate: {upper_name} < {lower_name} ({upper} < {lower})"
+                )));
             }
         }
         self.settings.lock().bitrate = settings;
@@ -229,7 +249,10 @@ impl PeerConnection {
     ///
     /// # Errors
     /// `InvalidState` where the connection is closed.
-    pub async fn create_offer(&self, options: OfferOptions) -> Result<SessionDescription, RtcError> {
+    pub async fn create_offer(
+        &self,
+        options: OfferOptions,
+    ) -> Result<SessionDescription, RtcError> {
         let options = lk_jsep::OfferOptions {
             ice_restart: options.ice_restart,
             offer_to_receive_audio: options.offer_to_receive_audio,
@@ -243,7 +266,10 @@ impl PeerConnection {
     ///
     /// # Errors
     /// `InvalidState` where no offer of the peer's is pending.
-    pub async fn create_answer(&self, _options: AnswerOptions) -> Result<SessionDescription, RtcError> {
+    pub async fn create_answer(
+        &self,
+        _options: AnswerOptions,
+    ) -> Result<SessionDescription, RtcError> {
         let sdp = self.session.create_answer().await?;
         Ok(SessionDescription::trusted(&sdp, SdpType::Answer))
     }
@@ -253,7 +279,9 @@ impl PeerConnection {
     /// # Errors
     /// `InvalidState` where it comes at the wrong time, `InvalidSdp` where it cannot be read.
     pub async fn set_local_description(&self, desc: SessionDescription) -> Result<(), RtcError> {
-        self.session.set_local(desc.sdp_type().to_jsep(), desc.as_str()).await?;
+        self.session
+            .set_local(desc.sdp_type().to_jsep(), desc.as_str())
+            .await?;
         self.session.check_negotiation_needed();
         Ok(())
     }
@@ -263,7 +291,9 @@ impl PeerConnection {
     /// # Errors
     /// `InvalidState` where it comes at the wrong time, `InvalidSdp` where it cannot be read.
     pub async fn set_remote_description(&self, desc: SessionDescription) -> Result<(), RtcError> {
-        self.session.set_remote(desc.sdp_type().to_jsep(), desc.as_str()).await?;
+        self.session
+            .set_remote(desc.sdp_type().to_jsep(), desc.as_str())
+            .await?;
         self.session.check_negotiation_needed();
         Ok(())
     }
@@ -280,17 +310,32 @@ impl PeerConnection {
     ///
     /// # Errors
     /// `InvalidState` where the connection is closed or the settings contradict each other.
-    pub fn create_data_channel(&self, label: &str, init: DataChannelInit) -> Result<DataChannel, RtcError> {
-        Ok(DataChannel::from_session(self.session.create_channel(label, &init)?))
+    pub fn create_data_channel(
+        &self,
+        label: &str,
+        init: DataChannelInit,
+    ) -> Result<DataChannel, RtcError> {
+        Ok(DataChannel::from_session(
+            self.session.create_channel(label, &init)?,
+        ))
     }
 
     /// W3C `addTrack`.
     ///
     /// # Errors
     /// Where the connection is closed or sends the track already.
-    pub fn add_track<T: AsRef<str>>(&self, track: MediaStreamTrack, streams_ids: &[T]) -> Result<RtpSender, RtcError> {
-        let streams = streams_ids.iter().map(|id| id.as_ref().to_owned()).collect();
-        let media = self.with_new(track.clone(), |session| session.add_track(track.kind(), &track.id(), streams))?;
+    pub fn add_track<T: AsRef<str>>(
+        &self,
+        track: MediaStreamTrack,
+        streams_ids: &[T],
+    ) -> Result<RtpSender, RtcError> {
+        let streams = streams_ids
+            .iter()
+            .map(|id| id.as_ref().to_owned())
+            .collect();
+        let media = self.with_new(track.clone(), |session| {
+            session.add_track(track.kind(), &track.id(), streams)
+        })?;
         Ok(RtpSender::from_session(self.session.clone(), media))
     }
 
@@ -301,8 +346,14 @@ impl PeerConnection {
     pub fn remove_track(&self, sender: RtpSender) -> Result<(), RtcError> {
         self.session.with_jsep(|jsep| {
             let media = sender.media();
-            if !jsep.media.get(media.id()).is_some_and(|known| Arc::ptr_eq(&known, media)) {
-                return Err(invalid("remove_track: the sender is not this connection's".to_owned()));
+            if !jsep
+                .media
+                .get(media.id())
+                .is_some_and(|known| Arc::ptr_eq(&known, media))
+            {
+                return Err(invalid(
+                    "remove_track: the sender is not this connection's".to_owned(),
+                ));
             }
             jsep.session.remove_track(media.id()).map_err(from_jsep)?;
             media.set_sender_track(None);
@@ -325,7 +376,11 @@ impl PeerConnection {
     ///
     /// # Errors
     /// Where the connection is closed or the encodings are invalid.
-    pub fn add_transceiver(&self, track: MediaStreamTrack, init: RtpTransceiverInit) -> Result<RtpTransceiver, RtcError> {
+    pub fn add_transceiver(
+        &self,
+        track: MediaStreamTrack,
+        init: RtpTransceiverInit,
+    ) -> Result<RtpTransceiver, RtcError> {
         let jsep_init = init.to_jsep(Some(track.id()))?;
         let kind = track.kind();
         let media = self.with_new(track, |session| session.add_transceiver(kind, jsep_init))?;
@@ -341,9 +396,11 @@ impl PeerConnection {
         media_type: MediaType,
         init: RtpTransceiverInit,
     ) -> Result<RtpTransceiver, RtcError> {
-        let kind = media_type
-            .kind()
-            .ok_or_else(|| invalid(format!("add_transceiver: {media_type:?} is neither audio nor video")))?;
+        let kind = media_type.kind().ok_or_else(|| {
+            invalid(format!(
+                "add_transceiver: {media_type:?} is neither audio nor video"
+            ))
+        })?;
         let init = init.to_jsep(None)?;
         let media = self.with_new(None, |session| session.add_transceiver(kind, init))?;
         Ok(RtpTransceiver::from_session(self.session.clone(), media))
@@ -399,7 +456,10 @@ impl PeerConnection {
     /// W3C `signalingState`.
     #[must_use]
     pub fn signaling_state(&self) -> SignalingState {
-        match self.session.with_jsep(|jsep| jsep.session.signaling_state()) {
+        match self
+            .session
+            .with_jsep(|jsep| jsep.session.signaling_state())
+        {
             lk_jsep::SignalingState::Stable => SignalingState::Stable,
             lk_jsep::SignalingState::HaveLocalOffer => SignalingState::HaveLocalOffer,
             lk_jsep::SignalingState::HaveRemoteOffer => SignalingState::HaveRemoteOffer,
@@ -412,13 +472,21 @@ impl PeerConnection {
     /// W3C `currentLocalDescription`.
     #[must_use]
     pub fn current_local_description(&self) -> Option<SessionDescription> {
-        self.session.with_jsep(|jsep| jsep.session.current_local_description().map(SessionDescription::from_jsep))
+        self.session.with_jsep(|jsep| {
+            jsep.session
+                .current_local_description()
+                .map(SessionDescription::from_jsep)
+        })
     }
 
     /// W3C `currentRemoteDescription`.
     #[must_use]
     pub fn current_remote_description(&self) -> Option<SessionDescription> {
-        self.session.with_jsep(|jsep| jsep.session.current_remote_description().map(SessionDescription::from_jsep))
+        self.session.with_jsep(|jsep| {
+            jsep.session
+                .current_remote_description()
+                .map(SessionDescription::from_jsep)
+        })
     }
 
     /// Senders of all transceivers that are not stopped.
@@ -450,13 +518,23 @@ impl PeerConnection {
 
     fn media(&self, wanted: impl Fn(&lk_jsep::Transceiver) -> bool) -> Vec<Arc<TransceiverMedia>> {
         self.session.with_jsep(|jsep| {
-            let transceivers = jsep.session.transceivers().iter().filter(|transceiver| wanted(transceiver));
-            transceivers.filter_map(|transceiver| jsep.media.get(transceiver.id())).collect()
+            let transceivers = jsep
+                .session
+                .transceivers()
+                .iter()
+                .filter(|transceiver| wanted(transceiver));
+            transceivers
+                .filter_map(|transceiver| jsep.media.get(transceiver.id()))
+                .collect()
         })
     }
 
     fn ensure_open(&self) -> Result<(), RtcError> {
-        if self.session.is_closed() { Err(closed()) } else { Ok(()) }
+        if self.session.is_closed() {
+            Err(closed())
+        } else {
+            Ok(())
+        }
     }
 
     /// Sets or removes who is told of connection states.
@@ -509,12 +587,17 @@ impl PeerConnection {
 fn check_policy(configuration: &RtcConfiguration) -> Result<(), RtcError> {
     match configuration.ice_transport_type {
         IceTransportsType::All => Ok(()),
-        policy => Err(internal(format!("ice_transport_type {policy:?}: only host candidates are supported yet"))),
+        policy => Err(internal(format!(
+            "ice_transport_type {policy:?}: only host candidates are supported yet"
+        ))),
     }
 }
 
 fn invalid(message: String) -> RtcError {
-    RtcError { error_type: RtcErrorType::InvalidState, message }
+    RtcError {
+        error_type: RtcErrorType::InvalidState,
+        message,
+    }
 }
 
 impl fmt::Debug for PeerConnection {

@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use lk_jsep::Capabilities;
 
-use crate::{MediaType, RtcError, peer_connection::PeerConnection, rtp_parameters::RtpCapabilities};
+use crate::{
+    MediaType, RtcError, peer_connection::PeerConnection, rtp_parameters::RtpCapabilities,
+};
 
 /// A STUN or TURN server (W3C `RTCIceServer`).
 #[derive(Debug, Clone)]
@@ -70,7 +72,10 @@ pub struct PeerConnectionFactory {
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "what is kept for video and for SNAP is only shown so far")]
+#[expect(
+    dead_code,
+    reason = "what is kept for video and for SNAP is only shown so far"
+)]
 struct Inner {
     /// Received video is shown without waiting.
     zero_playout_delay: bool,
@@ -101,14 +106,23 @@ impl PeerConnectionFactory {
     /// A factory with settings; `enable_warp` negotiates a faster start where the peer can.
     #[must_use]
     pub fn with_options(zero_playout_delay: bool, enable_warp: bool) -> Self {
-        Self { inner: Arc::new(Inner { zero_playout_delay, warp: enable_warp, ..Inner::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                zero_playout_delay,
+                warp: enable_warp,
+                ..Inner::default()
+            }),
+        }
     }
 
     /// A new connection.
     ///
     /// # Errors
     /// Where its certificate cannot be made.
-    pub fn create_peer_connection(&self, config: RtcConfiguration) -> Result<PeerConnection, RtcError> {
+    pub fn create_peer_connection(
+        &self,
+        config: RtcConfiguration,
+    ) -> Result<PeerConnection, RtcError> {
         PeerConnection::new(config)
     }
 
@@ -130,7 +144,10 @@ fn capabilities(media_type: MediaType) -> RtpCapabilities {
     let all = Capabilities::default();
     match media_type.kind() {
         Some(kind) => RtpCapabilities::from_jsep(all.of(kind)),
-        None => RtpCapabilities { codecs: Vec::new(), header_extensions: Vec::new() },
+        None => RtpCapabilities {
+            codecs: Vec::new(),
+            header_extensions: Vec::new(),
+        },
     }
 }
 
@@ -140,8 +157,8 @@ pub mod native {
 
     use super::PeerConnectionFactory;
     use crate::{
-        audio_source::native::NativeAudioSource, audio_track::RtcAudioTrack, video_source::native::NativeVideoSource,
-        video_track::RtcVideoTrack,
+        audio_source::native::NativeAudioSource, audio_track::RtcAudioTrack,
+        video_source::native::NativeVideoSource, video_track::RtcVideoTrack,
     };
 
     /// Methods of [`PeerConnectionFactory`] that native programs have.
@@ -251,7 +268,9 @@ pub mod native {
         }
 
         fn create_device_audio_track(&self, label: &str) -> RtcAudioTrack {
-            log::warn!("a track of the microphone stays silent: audio devices are not supported yet");
+            log::warn!(
+                "a track of the microphone stays silent: audio devices are not supported yet"
+            );
             RtcAudioTrack::silent(label)
         }
 
@@ -287,7 +306,9 @@ pub mod native {
         }
 
         fn set_adm_recording_enabled(&self, enabled: bool) {
-            self.inner.recording_enabled.store(enabled, Ordering::Release);
+            self.inner
+                .recording_enabled
+                .store(enabled, Ordering::Release);
         }
 
         fn adm_recording_enabled(&self) -> bool {

@@ -183,7 +183,10 @@ mod tests {
         let mut parameters = RtpParameters::default();
         assert_eq!(parameters.degradation_preference(), None);
         parameters.set_degradation_preference(DegradationPreference::MaintainResolution);
-        assert_eq!(parameters.degradation_preference(), Some(DegradationPreference::MaintainResolution));
+        assert_eq!(
+            parameters.degradation_preference(),
+            Some(DegradationPreference::MaintainResolution)
+        );
     }
 
     #[test]

@@ -35,7 +35,9 @@ impl RtpReceiver {
     pub fn stream_ids(&self) -> Vec<String> {
         self.session.with_jsep(|jsep| {
             let transceiver = jsep.session.transceiver(self.media.id());
-            transceiver.map(|transceiver| transceiver.receiver().stream_ids.clone()).unwrap_or_default()
+            transceiver
+                .map(|transceiver| transceiver.receiver().stream_ids.clone())
+                .unwrap_or_default()
         })
     }
 
@@ -43,10 +45,17 @@ impl RtpReceiver {
     #[must_use]
     pub fn streams(&self) -> Vec<MediaStream> {
         self.session.with_jsep(|jsep| {
-            let Some(own) = jsep.session.transceiver(self.media.id()) else { return Vec::new() };
+            let Some(own) = jsep.session.transceiver(self.media.id()) else {
+                return Vec::new();
+            };
             let stream = |id: &String| {
-                let members = jsep.session.transceivers().iter().filter(|other| other.receiver().stream_ids.contains(id));
-                let tracks = members.filter_map(|other| Some(jsep.media.get(other.id())?.receiver_track()));
+                let members = jsep
+                    .session
+                    .transceivers()
+                    .iter()
+                    .filter(|other| other.receiver().stream_ids.contains(id));
+                let tracks =
+                    members.filter_map(|other| Some(jsep.media.get(other.id())?.receiver_track()));
                 MediaStream::new(id, tracks.collect())
             };
             own.receiver().stream_ids.iter().map(stream).collect()
@@ -58,21 +67,27 @@ impl RtpReceiver {
     /// # Errors
     /// `InvalidState` where the connection is closed.
     pub async fn get_stats(&self) -> Result<Vec<RtcStats>, RtcError> {
-        Ok(report::receiver(&self.session.stats().await?, self.media.id()))
+        Ok(report::receiver(
+            &self.session.stats().await?,
+            self.media.id(),
+        ))
     }
 
     /// What was negotiated.
     #[must_use]
     pub fn parameters(&self) -> RtpParameters {
-        self.session.with_jsep(|jsep| match jsep.session.transceiver(self.media.id()) {
-            Some(transceiver) => RtpParameters::of_receiver(transceiver),
-            None => RtpParameters::default(),
-        })
+        self.session
+            .with_jsep(|jsep| match jsep.session.transceiver(self.media.id()) {
+                Some(transceiver) => RtpParameters::of_receiver(transceiver),
+                None => RtpParameters::default(),
+            })
     }
 }
 
 impl fmt::Debug for RtpReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RtpReceiver").field("track", &self.track()).finish_non_exhaustive()
+        f.debug_struct("RtpReceiver")
+            .field("track", &self.track())
+            .finish_non_exhaustive()
     }
 }

@@ -75,7 +75,10 @@ impl RtpSender {
     /// # Errors
     /// `InvalidState` where the connection is closed.
     pub async fn get_stats(&self) -> Result<Vec<RtcStats>, RtcError> {
-        Ok(report::sender(&self.session.stats().await?, self.media.id()))
+        Ok(report::sender(
+            &self.session.stats().await?,
+            self.media.id(),
+        ))
     }
 
     /// Replaces what it sends without negotiation (W3C `replaceTrack`).
@@ -86,10 +89,16 @@ impl RtpSender {
         if let Some(track) = &track
             && track.kind() != self.media.kind()
         {
-            return Err(invalid(format!("set_track: a sender of {} cannot send {}", self.media.kind(), track.kind())));
+            return Err(invalid(format!(
+                "set_track: a sender of {} cannot send {}",
+                self.media.kind(),
+                track.kind()
+            )));
         }
         self.session.with_jsep(|jsep| {
-            jsep.session.set_track(self.media.id(), track.as_ref().map(MediaStreamTrack::id)).map_err(from_jsep)?;
+            jsep.session
+                .set_track(self.media.id(), track.as_ref().map(MediaStreamTrack::id))
+                .map_err(from_jsep)?;
             self.media.set_sender_track(track);
             Ok(())
         })?;
@@ -105,7 +114,10 @@ impl RtpSender {
             Some(RtpParameters::of_sender(transceiver, jsep.session.cname()))
         });
         let degradation_preference = *self.media.settings().degradation_preference.lock();
-        RtpParameters { degradation_preference, ..parameters.unwrap_or_default() }
+        RtpParameters {
+            degradation_preference,
+            ..parameters.unwrap_or_default()
+        }
     }
 
     /// Changes the encodings (W3C `setParameters`). What is read-only in them is ignored.
@@ -114,16 +126,24 @@ impl RtpSender {
     /// `InvalidState` where the parameters are not the sender's latest ones, where encodings were added, removed
     /// or renamed, or a value is out of range.
     pub fn set_parameters(&self, parameters: RtpParameters) -> Result<(), RtcError> {
-        let encodings: Vec<_> = parameters.encodings.iter().map(RtpEncodingParameters::to_jsep).collect();
+        let encodings: Vec<_> = parameters
+            .encodings
+            .iter()
+            .map(RtpEncodingParameters::to_jsep)
+            .collect();
         self.session.with_jsep(|jsep| {
-            let transceiver = jsep
-                .session
-                .transceiver(self.media.id())
-                .ok_or_else(|| invalid("set_parameters: the sender's transceiver is gone".to_owned()))?;
+            let transceiver = jsep.session.transceiver(self.media.id()).ok_or_else(|| {
+                invalid("set_parameters: the sender's transceiver is gone".to_owned())
+            })?;
             if transaction_id(transceiver) != parameters.transaction_id {
-                return Err(invalid("set_parameters: the parameters changed after they were read; read them again".to_owned()));
+                return Err(invalid(
+                    "set_parameters: the parameters changed after they were read; read them again"
+                        .to_owned(),
+                ));
             }
-            jsep.session.set_encodings(self.media.id(), encodings).map_err(from_jsep)
+            jsep.session
+                .set_encodings(self.media.id(), encodings)
+                .map_err(from_jsep)
         })?;
         *self.media.settings().degradation_preference.lock() = parameters.degradation_preference;
         self.session.media_changed();
@@ -137,14 +157,20 @@ impl RtpSender {
 }
 
 fn invalid(message: String) -> RtcError {
-    RtcError { error_type: RtcErrorType::InvalidState, message }
+    RtcError {
+        error_type: RtcErrorType::InvalidState,
+        message,
+    }
 }
 
 impl fmt::Debug for RtpSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RtpSender")
             .field("track", &self.track())
-            .field("encoder_backend", &*self.media.settings().encoder_backend.lock())
+            .field(
+                "encoder_backend",
+                &*self.media.settings().encoder_backend.lock(),
+            )
             .finish_non_exhaustive()
     }
 }

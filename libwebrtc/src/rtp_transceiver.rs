@@ -54,8 +54,17 @@ impl RtpTransceiverInit {
             error_type: RtcErrorType::InvalidState,
             message: "transceiver: it cannot begin with direction Stopped".to_owned(),
         })?;
-        let encodings = self.send_encodings.iter().map(RtpEncodingParameters::to_jsep).collect();
-        Ok(TransceiverInit { direction, stream_ids: self.stream_ids.clone(), track_id, encodings })
+        let encodings = self
+            .send_encodings
+            .iter()
+            .map(RtpEncodingParameters::to_jsep)
+            .collect();
+        Ok(TransceiverInit {
+            direction,
+            stream_ids: self.stream_ids.clone(),
+            track_id,
+            encodings,
+        })
     }
 }
 
@@ -88,13 +97,15 @@ impl RtpTransceiver {
 
     /// Reads the negotiated state; `None` once the transceiver was removed.
     fn read<T>(&self, read: impl FnOnce(&Transceiver) -> T) -> Option<T> {
-        self.session.with_jsep(|jsep| jsep.session.transceiver(self.media.id()).map(read))
+        self.session
+            .with_jsep(|jsep| jsep.session.transceiver(self.media.id()).map(read))
     }
 
     /// Its m-line, once one is assigned.
     #[must_use]
     pub fn mid(&self) -> Option<String> {
-        self.read(|transceiver| transceiver.mid().map(ToString::to_string)).flatten()
+        self.read(|transceiver| transceiver.mid().map(ToString::to_string))
+            .flatten()
     }
 
     /// What was negotiated last; `Stopped` once it is stopped.
@@ -104,7 +115,9 @@ impl RtpTransceiver {
             if transceiver.stopped() {
                 Some(RtpTransceiverDirection::Stopped)
             } else {
-                transceiver.current_direction().map(RtpTransceiverDirection::from_jsep)
+                transceiver
+                    .current_direction()
+                    .map(RtpTransceiverDirection::from_jsep)
             }
         })
         .unwrap_or(Some(RtpTransceiverDirection::Stopped))
@@ -142,7 +155,10 @@ impl RtpTransceiver {
     pub fn set_codec_preferences(&self, codecs: Vec<RtpCodecCapability>) -> Result<(), RtcError> {
         let list: Vec<CodecPreference> = codecs
             .into_iter()
-            .map(|codec| CodecPreference { mime_type: codec.mime_type, fmtp: codec.sdp_fmtp_line })
+            .map(|codec| CodecPreference {
+                mime_type: codec.mime_type,
+                fmtp: codec.sdp_fmtp_line,
+            })
             .collect();
         self.session
             .with_jsep(|jsep| jsep.session.set_codec_preferences(self.media.id(), &list))
@@ -154,7 +170,9 @@ impl RtpTransceiver {
     /// # Errors
     /// Where the connection is closed.
     pub fn stop(&self) -> Result<(), RtcError> {
-        self.session.with_jsep(|jsep| jsep.session.stop(self.media.id())).map_err(from_jsep)?;
+        self.session
+            .with_jsep(|jsep| jsep.session.stop(self.media.id()))
+            .map_err(from_jsep)?;
         self.media.end();
         self.session.media_changed();
         self.session.check_negotiation_needed();

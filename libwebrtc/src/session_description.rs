@@ -93,17 +93,26 @@ impl SessionDescription {
         if sdp_type != SdpType::Rollback {
             check_lines(sdp)?;
         }
-        Ok(Self { sdp: sdp.into(), sdp_type })
+        Ok(Self {
+            sdp: sdp.into(),
+            sdp_type,
+        })
     }
 
     /// A description of our own making, which needs no check.
     pub(crate) fn trusted(sdp: &str, sdp_type: SdpType) -> Self {
-        Self { sdp: sdp.into(), sdp_type }
+        Self {
+            sdp: sdp.into(),
+            sdp_type,
+        }
     }
 
     /// A description that was applied.
     pub(crate) fn from_jsep(description: &lk_jsep::Description) -> Self {
-        Self::trusted(description.text(), SdpType::from_jsep(description.sdp_type()))
+        Self::trusted(
+            description.text(),
+            SdpType::from_jsep(description.sdp_type()),
+        )
     }
 
     /// The role it was given.
@@ -126,13 +135,18 @@ impl fmt::Display for SessionDescription {
 
 impl fmt::Debug for SessionDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionDescription").field("sdp_type", &self.sdp_type).finish_non_exhaustive()
+        f.debug_struct("SessionDescription")
+            .field("sdp_type", &self.sdp_type)
+            .finish_non_exhaustive()
     }
 }
 
 /// Checks the fixed head of a description and the form of every line.
 fn check_lines(sdp: &str) -> Result<(), SdpParseError> {
-    let fail = |line: &str, description: &str| SdpParseError { line: line.to_owned(), description: description.to_owned() };
+    let fail = |line: &str, description: &str| SdpParseError {
+        line: line.to_owned(),
+        description: description.to_owned(),
+    };
     let mut head = ['v', 'o', 's'].into_iter();
     let mut lines = 0;
     for line in sdp.lines() {
@@ -145,7 +159,10 @@ fn check_lines(sdp: &str) -> Result<(), SdpParseError> {
             return Err(fail(line, "has no `=` after its letter"));
         }
         if let Some(expected) = head.next().filter(|expected| *expected != letter) {
-            return Err(fail(line, &format!("stands where the `{expected}=` line is required")));
+            return Err(fail(
+                line,
+                &format!("stands where the `{expected}=` line is required"),
+            ));
         }
         if letter == 'v' && line != "v=0" {
             return Err(fail(line, "is not protocol version 0"));
@@ -159,7 +176,10 @@ fn check_lines(sdp: &str) -> Result<(), SdpParseError> {
         return Err(fail("", "the description is empty"));
     }
     match head.next() {
-        Some(missing) => Err(fail("", &format!("the description ends before its `{missing}=` line"))),
+        Some(missing) => Err(fail(
+            "",
+            &format!("the description ends before its `{missing}=` line"),
+        )),
         None => Ok(()),
     }
 }
@@ -186,7 +206,10 @@ mod tests {
             ("v=0\r\ns=-\r\n", "s=-"),
             ("v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\n", ""),
             ("v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\n?\r\n", "?"),
-            ("v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nm=audio 9\r\n", "m=audio 9"),
+            (
+                "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nm=audio 9\r\n",
+                "m=audio 9",
+            ),
             ("v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nm\r\n", "m"),
         ] {
             let error = SessionDescription::parse(sdp, SdpType::Answer).expect_err(sdp);

@@ -241,8 +241,14 @@ mod tests {
     #[test]
     fn an_entry_knows_the_dictionaries_it_is_made_of() {
         let stats = InboundRtpStats {
-            rtc: dictionaries::RtcStats { id: "IT01A7".to_owned(), timestamp: 1 },
-            received: dictionaries::ReceivedRtpStreamStats { packets_lost: -1, ..Default::default() },
+            rtc: dictionaries::RtcStats {
+                id: "IT01A7".to_owned(),
+                timestamp: 1,
+            },
+            received: dictionaries::ReceivedRtpStreamStats {
+                packets_lost: -1,
+                ..Default::default()
+            },
             ..Default::default()
         };
         assert_eq!(stats.received.packets_lost, -1);

@@ -139,7 +139,12 @@ where
 impl<T: AsRef<dyn VideoBuffer>> VideoFrame<T> {
     /// A frame that is captured now.
     pub fn new(rotation: VideoRotation, buffer: T) -> Self {
-        Self { rotation, timestamp_us: 0, frame_metadata: None, buffer }
+        Self {
+            rotation,
+            timestamp_us: 0,
+            frame_metadata: None,
+            buffer,
+        }
     }
 }
 
@@ -158,7 +163,14 @@ pub(crate) mod internal {
 
         /// Writes the top left `dst_width * dst_height` pixels as packed RGB (BT.601, limited range). A
         /// negative height turns the picture upside down. Rows that do not fit into `dst` are left out.
-        fn to_argb(&self, format: VideoFormatType, dst: &mut [u8], dst_stride: u32, dst_width: i32, dst_height: i32);
+        fn to_argb(
+            &self,
+            format: VideoFormatType,
+            dst: &mut [u8],
+            dst_stride: u32,
+            dst_width: i32,
+            dst_height: i32,
+        );
     }
 }
 

@@ -33,13 +33,28 @@ impl VideoSinks {
     }
 
     /// Gives every listener its own copy; says whether anybody took one.
-    pub(crate) fn deliver<T: AsRef<dyn VideoBuffer>>(&self, frame: &VideoFrame<T>, timestamp_us: i64) -> bool {
-        let queues: Vec<_> = self.state.lock().queues.iter().filter_map(Weak::upgrade).collect();
+    pub(crate) fn deliver<T: AsRef<dyn VideoBuffer>>(
+        &self,
+        frame: &VideoFrame<T>,
+        timestamp_us: i64,
+    ) -> bool {
+        let queues: Vec<_> = self
+            .state
+            .lock()
+            .queues
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
         let mut taken = false;
         for queue in queues {
             let buffer = Box::new(frame.buffer.as_ref().to_i420());
             let frame_metadata: Option<FrameMetadata> = frame.frame_metadata.clone();
-            taken |= queue.push(VideoFrame { rotation: frame.rotation, timestamp_us, frame_metadata, buffer });
+            taken |= queue.push(VideoFrame {
+                rotation: frame.rotation,
+                timestamp_us,
+                frame_metadata,
+                buffer,
+            });
         }
         taken
     }

@@ -13,7 +13,10 @@ pub struct VideoResolution {
 
 impl Default for VideoResolution {
     fn default() -> Self {
-        Self { width: 1280, height: 720 }
+        Self {
+            width: 1280,
+            height: 720,
+        }
     }
 }
 
@@ -53,7 +56,9 @@ pub mod native {
     use super::{EncodedRateControl, VideoResolution};
     use crate::native::packet_trailer::PacketTrailerHandler;
     use crate::video_frame::native::{DmaBufPixelFormat, NativeBuffer};
-    use crate::video_frame::{EncodedVideoFrame, FrameMetadata, VideoBuffer, VideoBufferType, VideoFrame, VideoRotation};
+    use crate::video_frame::{
+        EncodedVideoFrame, FrameMetadata, VideoBuffer, VideoBufferType, VideoFrame, VideoRotation,
+    };
     use crate::video_sink::VideoSinks;
 
     /// Takes the program's pictures. Clones share the source.
@@ -103,7 +108,15 @@ pub mod native {
 
         fn with(resolution: VideoResolution, is_screencast: bool, encoded: bool) -> Self {
             let (sinks, packet_trailer) = (VideoSinks::default(), Mutex::new(None));
-            Self { inner: Arc::new(Inner { resolution, is_screencast, encoded, sinks, packet_trailer }) }
+            Self {
+                inner: Arc::new(Inner {
+                    resolution,
+                    is_screencast,
+                    encoded,
+                    sinks,
+                    packet_trailer,
+                }),
+            }
         }
 
         /// Captures a picture; false where nobody took it.
@@ -111,7 +124,11 @@ pub mod native {
             if frame.buffer.as_ref().buffer_type() == VideoBufferType::Native {
                 return false;
             }
-            let timestamp_us = if frame.timestamp_us == 0 { now_us() } else { frame.timestamp_us };
+            let timestamp_us = if frame.timestamp_us == 0 {
+                now_us()
+            } else {
+                frame.timestamp_us
+            };
             self.inner.sinks.deliver(frame, timestamp_us)
         }
 
@@ -126,7 +143,13 @@ pub mod native {
             pixel_format: i32,
             timestamp_us: i64,
         ) -> bool {
-            self.capture_dmabuf(dmabuf_fd, VideoResolution { width, height }, pixel_format, timestamp_us, None)
+            self.capture_dmabuf(
+                dmabuf_fd,
+                VideoResolution { width, height },
+                pixel_format,
+                timestamp_us,
+                None,
+            )
         }
 
         /// [`capture_dmabuf_frame`](Self::capture_dmabuf_frame) with metadata for the packet trailer.
@@ -140,7 +163,13 @@ pub mod native {
             timestamp_us: i64,
             frame_metadata: Option<FrameMetadata>,
         ) -> bool {
-            self.capture_dmabuf(dmabuf_fd, VideoResolution { width, height }, pixel_format, timestamp_us, frame_metadata)
+            self.capture_dmabuf(
+                dmabuf_fd,
+                VideoResolution { width, height },
+                pixel_format,
+                timestamp_us,
+                frame_metadata,
+            )
         }
 
         fn capture_dmabuf(
@@ -151,7 +180,11 @@ pub mod native {
             timestamp_us: i64,
             frame_metadata: Option<FrameMetadata>,
         ) -> bool {
-            let pixel_format = if pixel_format == 0 { DmaBufPixelFormat::NV12 } else { DmaBufPixelFormat::YUV420M };
+            let pixel_format = if pixel_format == 0 {
+                DmaBufPixelFormat::NV12
+            } else {
+                DmaBufPixelFormat::YUV420M
+            };
             let buffer = NativeBuffer::from_dmabuf(descriptor, resolution, pixel_format);
             self.capture_frame(&VideoFrame {
                 rotation: VideoRotation::VideoRotation0,
@@ -163,7 +196,11 @@ pub mod native {
 
         /// Captures a frame that the program encoded. False: sending video is not part of this build.
         pub fn capture_encoded_frame(&self, frame: &EncodedVideoFrame<'_>) -> bool {
-            log::debug!("an encoded {:?} frame of {} bytes is dropped", frame.codec, frame.payload.len());
+            log::debug!(
+                "an encoded {:?} frame of {} bytes is dropped",
+                frame.codec,
+                frame.payload.len()
+            );
             false
         }
 
@@ -196,7 +233,9 @@ pub mod native {
     }
 
     fn now_us() -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     }
 }

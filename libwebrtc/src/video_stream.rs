@@ -40,9 +40,15 @@ pub mod native {
         /// Watches a track with settings.
         #[must_use]
         pub fn with_options(video_track: RtcVideoTrack, options: NativeVideoStreamOptions) -> Self {
-            let queue = Arc::new(FrameQueue::new(capacity(options.queue_size_frames, DEFAULT_QUEUE_SIZE_FRAMES)));
+            let queue = Arc::new(FrameQueue::new(capacity(
+                options.queue_size_frames,
+                DEFAULT_QUEUE_SIZE_FRAMES,
+            )));
             video_track.sinks().add(&queue);
-            Self { track: video_track, queue }
+            Self {
+                track: video_track,
+                queue,
+            }
         }
 
         /// Sets the handler that fills in the frames' metadata.
@@ -64,7 +70,9 @@ pub mod native {
 
     impl fmt::Debug for NativeVideoStream {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_struct("NativeVideoStream").field("track", &self.track).finish_non_exhaustive()
+            f.debug_struct("NativeVideoStream")
+                .field("track", &self.track)
+                .finish_non_exhaustive()
         }
     }
 
@@ -97,13 +105,25 @@ pub mod native {
 
         #[test]
         fn a_local_picture_reaches_the_streams_of_its_track() {
-            let source = NativeVideoSource::new(VideoResolution { width: 4, height: 2 }, false);
-            let frame = VideoFrame::new(VideoRotation::VideoRotation90, I420Buffer::new_black(4, 2));
+            let source = NativeVideoSource::new(
+                VideoResolution {
+                    width: 4,
+                    height: 2,
+                },
+                false,
+            );
+            let frame =
+                VideoFrame::new(VideoRotation::VideoRotation90, I420Buffer::new_black(4, 2));
             assert!(!source.capture_frame(&frame), "nobody watches yet");
             let mut stream = NativeVideoStream::new(RtcVideoTrack::local("v", source.clone()));
             assert!(source.capture_frame(&frame));
-            let Poll::Ready(Some(seen)) = poll(&mut stream) else { panic!("no picture") };
-            assert_eq!((seen.buffer.width(), seen.rotation), (4, VideoRotation::VideoRotation90));
+            let Poll::Ready(Some(seen)) = poll(&mut stream) else {
+                panic!("no picture")
+            };
+            assert_eq!(
+                (seen.buffer.width(), seen.rotation),
+                (4, VideoRotation::VideoRotation90)
+            );
             assert!(seen.timestamp_us > 0);
             stream.close();
             assert!(matches!(poll(&mut stream), Poll::Ready(None)));
@@ -117,7 +137,10 @@ pub mod native {
             track.end();
             assert_eq!(track.state(), RtcTrackState::Ended);
             assert!(matches!(poll(&mut early), Poll::Ready(None)));
-            assert!(matches!(poll(&mut NativeVideoStream::new(track)), Poll::Ready(None)));
+            assert!(matches!(
+                poll(&mut NativeVideoStream::new(track)),
+                Poll::Ready(None)
+            ));
         }
     }
 }

@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 
 use crate::media_stream_track::{TrackState, track_methods};
 use crate::native::packet_trailer::PacketTrailerHandler;
-use crate::video_source::native::NativeVideoSource;
 use crate::video_sink::VideoSinks;
+use crate::video_source::native::NativeVideoSource;
 
 /// A video track. Clones share it.
 #[derive(Clone)]
@@ -43,7 +43,13 @@ impl RtcVideoTrack {
 
     fn new(id: &str, origin: Origin) -> Self {
         let state = TrackState::new(id);
-        Self { inner: Arc::new(Inner { state, origin, packet_trailer: Mutex::new(None) }) }
+        Self {
+            inner: Arc::new(Inner {
+                state,
+                origin,
+                packet_trailer: Mutex::new(None),
+            }),
+        }
     }
 
     /// Sets the handler that fills in the metadata of received frames.

@@ -38,7 +38,12 @@ impl AudioProcessingModule {
     /// # Errors
     /// `InvalidState` where the samples are not whole 10 ms blocks; `Internal` where a stage is wanted, for
     /// none is there yet. Without any stage the samples stay as they are.
-    pub fn process_stream(&mut self, data: &mut [i16], sample_rate: i32, num_channels: i32) -> Result<(), RtcError> {
+    pub fn process_stream(
+        &mut self,
+        data: &mut [i16],
+        sample_rate: i32,
+        num_channels: i32,
+    ) -> Result<(), RtcError> {
         check_blocks(data.len(), sample_rate, num_channels)?;
         self.without_stages("process_stream")
     }
@@ -63,7 +68,9 @@ impl AudioProcessingModule {
     /// `InvalidState` outside 0 to 500.
     pub fn set_stream_delay_ms(&mut self, delay_ms: i32) -> Result<(), RtcError> {
         if !(0..=500).contains(&delay_ms) {
-            return Err(invalid(format!("stream delay {delay_ms} ms is outside 0 to 500 ms")));
+            return Err(invalid(format!(
+                "stream delay {delay_ms} ms is outside 0 to 500 ms"
+            )));
         }
         self.stream_delay_ms = delay_ms;
         Ok(())
@@ -90,18 +97,26 @@ impl AudioProcessingModule {
 }
 
 fn check_blocks(length: usize, sample_rate: i32, num_channels: i32) -> Result<(), RtcError> {
-    let block = usize::try_from(sample_rate / 100).unwrap_or(0) * usize::try_from(num_channels).unwrap_or(0);
+    let block = usize::try_from(sample_rate / 100).unwrap_or(0)
+        * usize::try_from(num_channels).unwrap_or(0);
     if block == 0 {
-        return Err(invalid(format!("sample rate {sample_rate} Hz with {num_channels} channels cannot be processed")));
+        return Err(invalid(format!(
+            "sample rate {sample_rate} Hz with {num_channels} channels cannot be processed"
+        )));
     }
     if length == 0 || length % block != 0 {
-        return Err(invalid(format!("{length} samples are not a multiple of 10 ms ({block} samples)")));
+        return Err(invalid(format!(
+            "{length} samples are not a multiple of 10 ms ({block} samples)"
+        )));
     }
     Ok(())
 }
 
 fn invalid(message: String) -> RtcError {
-    RtcError { error_type: RtcErrorType::InvalidState, message }
+    RtcError {
+        error_type: RtcErrorType::InvalidState,
+        message,
+    }
 }
 
 #[cfg(test)]
@@ -112,15 +127,24 @@ mod tests {
     fn without_stages_the_signal_passes_unchanged() {
         let mut module = AudioProcessingModule::new(false, false, false, false);
         let mut samples = [3; 960];
-        module.process_stream(&mut samples, 48_000, 2).expect("nothing to do");
+        module
+            .process_stream(&mut samples, 48_000, 2)
+            .expect("nothing to do");
         assert_eq!(samples, [3; 960]);
     }
 
     #[test]
     fn a_wanted_stage_is_refused_by_name() {
         let mut module = AudioProcessingModule::new(true, false, false, true);
-        let error = module.process_stream(&mut [0; 480], 48_000, 1).expect_err("no stages yet");
-        assert!(error.message.contains("echo cancellation, noise suppression"), "{error}");
+        let error = module
+            .process_stream(&mut [0; 480], 48_000, 1)
+            .expect_err("no stages yet");
+        assert!(
+            error
+                .message
+                .contains("echo cancellation, noise suppression"),
+            "{error}"
+        );
     }
 
     #[test]

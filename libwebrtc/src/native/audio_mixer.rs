@@ -55,12 +55,19 @@ impl AudioMixer {
     /// The next 10 ms, interleaved, at the highest rate that a source prefers (48 kHz without sources).
     /// Sources that give another rate or length than they are asked for are left out of this block.
     pub fn mix(&mut self, num_channels: usize) -> &[i16] {
-        let rate = self.sources.iter().map(|source| source.preferred_sample_rate()).max().unwrap_or(IDLE_RATE);
+        let rate = self
+            .sources
+            .iter()
+            .map(|source| source.preferred_sample_rate())
+            .max()
+            .unwrap_or(IDLE_RATE);
         let length = rate as usize / 100;
         self.sums.clear();
         self.sums.resize(length * num_channels, 0);
         for source in &self.sources {
-            let Some(frame) = source.get_audio_frame_with_info(rate) else { continue };
+            let Some(frame) = source.get_audio_frame_with_info(rate) else {
+                continue;
+            };
             let channels = frame.num_channels as usize;
             if frame.sample_rate != rate || channels == 0 || frame.data.len() != length * channels {
                 log::warn!(
@@ -75,7 +82,11 @@ impl AudioMixer {
             add(&mut self.sums, num_channels, &frame.data, channels);
         }
         self.mixed.clear();
-        self.mixed.extend(self.sums.iter().map(|&sum| sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16));
+        self.mixed.extend(
+            self.sums
+                .iter()
+                .map(|&sum| sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16),
+        );
         &self.mixed
     }
 }
@@ -91,7 +102,9 @@ fn add(sums: &mut [i32], to: usize, samples: &[i16], from: usize) {
             let mean = samples.iter().map(|&sample| i32::from(sample)).sum::<i32>() / from as i32;
             sums.iter_mut().for_each(|sum| *sum += mean);
         } else {
-            sums.iter_mut().zip(samples).for_each(|(sum, &sample)| *sum += i32::from(sample));
+            sums.iter_mut()
+                .zip(samples)
+                .for_each(|(sum, &sample)| *sum += i32::from(sample));
         }
     }
 }
@@ -130,18 +143,43 @@ mod tests {
     #[test]
     fn sources_are_added_and_clipped() {
         let mut mixer = AudioMixer::new();
-        mixer.add_source(Constant { ssrc: 1, rate: 16_000, channels: 1, value: 20_000 });
-        mixer.add_source(Constant { ssrc: 2, rate: 48_000, channels: 2, value: 5_000 });
+        mixer.add_source(Constant {
+            ssrc: 1,
+            rate: 16_000,
+            channels: 1,
+            value: 20_000,
+        });
+        mixer.add_source(Constant {
+            ssrc: 2,
+            rate: 48_000,
+            channels: 2,
+            value: 5_000,
+        });
         assert_eq!(mixer.mix(2), [25_000; 960]);
-        mixer.add_source(Constant { ssrc: 3, rate: 8_000, channels: 1, value: 20_000 });
+        mixer.add_source(Constant {
+            ssrc: 3,
+            rate: 8_000,
+            channels: 1,
+            value: 20_000,
+        });
         assert_eq!(mixer.mix(1), [i16::MAX; 480]);
     }
 
     #[test]
     fn a_removed_source_is_no_longer_heard() {
         let mut mixer = AudioMixer::new();
-        mixer.add_source(Constant { ssrc: 1, rate: 48_000, channels: 1, value: 1 });
-        mixer.add_source(Constant { ssrc: 1, rate: 48_000, channels: 1, value: 2 });
+        mixer.add_source(Constant {
+            ssrc: 1,
+            rate: 48_000,
+            channels: 1,
+            value: 1,
+        });
+        mixer.add_source(Constant {
+            ssrc: 1,
+            rate: 48_000,
+            channels: 1,
+            value: 2,
+        });
         assert_eq!(mixer.mix(1), [2; 480]);
         mixer.remove_source(1);
         assert_eq!(mixer.mix(1), [0; 480]);

@@ -26,10 +26,17 @@ impl AudioResampler {
         self.output.clear();
         let length = samples_per_channel as usize * num_channels as usize;
         let Some(src) = src.get(..length) else {
-            log::warn!("resampler: {} samples given where {length} were announced", src.len());
+            log::warn!(
+                "resampler: {} samples given where {length} were announced",
+                src.len()
+            );
             return &[];
         };
-        if let Err(error) = self.convert(src, (sample_rate, num_channels), (dst_sample_rate, dst_num_channels)) {
+        if let Err(error) = self.convert(
+            src,
+            (sample_rate, num_channels),
+            (dst_sample_rate, dst_num_channels),
+        ) {
             log::warn!("resampler: {error}");
             self.output.clear();
         }
@@ -50,7 +57,9 @@ impl AudioResampler {
 
 impl std::fmt::Debug for AudioResampler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AudioResampler").field("converter", &self.converter).finish_non_exhaustive()
+        f.debug_struct("AudioResampler")
+            .field("converter", &self.converter)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,22 +70,45 @@ mod tests {
     #[test]
     fn ten_milliseconds_stay_ten_milliseconds_in_the_long_run() {
         let mut resampler = AudioResampler::default();
-        let total: usize =
-            (0..100).map(|_| resampler.remix_and_resample(&[1_000; 960], 480, 2, 48_000, 1, 16_000).len()).sum();
-        assert!((15_000..=16_000).contains(&total), "{total} samples of a second at 16 kHz");
+        let total: usize = (0..100)
+            .map(|_| {
+                resampler
+                    .remix_and_resample(&[1_000; 960], 480, 2, 48_000, 1, 16_000)
+                    .len()
+            })
+            .sum();
+        assert!(
+            (15_000..=16_000).contains(&total),
+            "{total} samples of a second at 16 kHz"
+        );
     }
 
     #[test]
     fn the_same_format_passes_unchanged() {
         let mut resampler = AudioResampler::default();
-        assert_eq!(resampler.remix_and_resample(&[1, 2, 3, 4], 2, 2, 48_000, 2, 48_000), [1, 2, 3, 4]);
+        assert_eq!(
+            resampler.remix_and_resample(&[1, 2, 3, 4], 2, 2, 48_000, 2, 48_000),
+            [1, 2, 3, 4]
+        );
     }
 
     #[test]
     fn impossible_formats_give_nothing() {
         let mut resampler = AudioResampler::default();
-        assert!(resampler.remix_and_resample(&[1; 4], 480, 1, 48_000, 1, 16_000).is_empty());
-        assert!(resampler.remix_and_resample(&[1; 480], 480, 1, 0, 1, 16_000).is_empty());
-        assert!(resampler.remix_and_resample(&[1; 480], 480, 1, 48_000, 0, 16_000).is_empty());
+        assert!(
+            resampler
+                .remix_and_resample(&[1; 4], 480, 1, 48_000, 1, 16_000)
+                .is_empty()
+        );
+        assert!(
+            resampler
+                .remix_and_resample(&[1; 480], 480, 1, 0, 1, 16_000)
+                .is_empty()
+        );
+        assert!(
+            resampler
+                .remix_and_resample(&[1; 480], 480, 1, 48_000, 0, 16_000)
+                .is_empty()
+        );
     }
 }

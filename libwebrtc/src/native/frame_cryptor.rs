@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 
 use crate::{
     media_stream_track::MediaStreamTrack, native::packet_trailer::PacketTrailerHandler,
-    peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver, rtp_sender::RtpSender,
+    peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver,
+    rtp_sender::RtpSender,
 };
 
 /// Told of a participant's new state.
@@ -105,7 +106,12 @@ impl KeyProvider {
     /// A provider without keys.
     #[must_use]
     pub fn new(options: KeyProviderOptions) -> Self {
-        Self { inner: Arc::new(KeyStore { options, keys: Mutex::default() }) }
+        Self {
+            inner: Arc::new(KeyStore {
+                options,
+                keys: Mutex::default(),
+            }),
+        }
     }
 
     /// Sets the key that all participants share; false where the provider does not share keys or the index is
@@ -135,7 +141,13 @@ impl KeyProvider {
     pub fn set_key(&self, participant_id: String, key_index: i32, key: Vec<u8>) -> bool {
         let accepted = self.in_ring(key_index);
         if accepted {
-            self.inner.keys.lock().participants.entry(participant_id).or_default().insert(key_index, key);
+            self.inner
+                .keys
+                .lock()
+                .participants
+                .entry(participant_id)
+                .or_default()
+                .insert(key_index, key);
         }
         accepted
     }
@@ -153,7 +165,13 @@ impl KeyProvider {
         if self.inner.options.shared_key {
             return self.get_shared_key(key_index);
         }
-        self.inner.keys.lock().participants.get(&participant_id)?.get(&key_index).cloned()
+        self.inner
+            .keys
+            .lock()
+            .participants
+            .get(&participant_id)?
+            .get(&key_index)
+            .cloned()
     }
 
     /// Sets the bytes by which frames injected by the server are known.
@@ -168,7 +186,9 @@ impl KeyProvider {
 
 impl fmt::Debug for KeyProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyProvider").field("shared_key", &self.inner.options.shared_key).finish_non_exhaustive()
+        f.debug_struct("KeyProvider")
+            .field("shared_key", &self.inner.options.shared_key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -220,7 +240,12 @@ impl FrameCryptor {
         key_provider: KeyProvider,
         sender: RtpSender,
     ) -> Self {
-        Self::new(participant_id, algorithm, key_provider, Target::Sender(sender))
+        Self::new(
+            participant_id,
+            algorithm,
+            key_provider,
+            Target::Sender(sender),
+        )
     }
 
     /// For what a receiver receives.
@@ -232,10 +257,20 @@ impl FrameCryptor {
         key_provider: KeyProvider,
         receiver: RtpReceiver,
     ) -> Self {
-        Self::new(participant_id, algorithm, key_provider, Target::Receiver(receiver))
+        Self::new(
+            participant_id,
+            algorithm,
+            key_provider,
+            Target::Receiver(receiver),
+        )
     }
 
-    fn new(participant_id: String, algorithm: EncryptionAlgorithm, key_provider: KeyProvider, target: Target) -> Self {
+    fn new(
+        participant_id: String,
+        algorithm: EncryptionAlgorithm,
+        key_provider: KeyProvider,
+        target: Target,
+    ) -> Self {
         Self {
             inner: Arc::new(Cryptor {
                 participant_id,
@@ -261,7 +296,9 @@ impl FrameCryptor {
                 self.inner.algorithm,
             );
             let participant_id = self.inner.participant_id.clone();
-            self.inner.on_state_change.call(|callback| callback(participant_id, EncryptionState::InternalError));
+            self.inner
+                .on_state_change
+                .call(|callback| callback(participant_id, EncryptionState::InternalError));
         }
     }
 
@@ -320,7 +357,10 @@ impl DataPacketCryptor {
     /// A cryptor over the provider's keys.
     #[must_use]
     pub fn new(algorithm: EncryptionAlgorithm, key_provider: KeyProvider) -> Self {
-        Self { algorithm, key_provider }
+        Self {
+            algorithm,
+            key_provider,
+        }
     }
 
     /// Encrypts a message with a participant's key.
@@ -348,12 +388,26 @@ impl DataPacketCryptor {
         Err(self.refusal("decrypted", participant_id, encrypted_packet.key_index))
     }
 
-    fn refusal(&self, verb: &str, participant_id: &str, key_index: u32) -> Box<dyn std::error::Error> {
+    fn refusal(
+        &self,
+        verb: &str,
+        participant_id: &str,
+        key_index: u32,
+    ) -> Box<dyn std::error::Error> {
         let index = i32::try_from(key_index).unwrap_or(i32::MAX);
-        if self.key_provider.get_key(participant_id.to_owned(), index).is_none() {
-            return format!("the message cannot be {verb}: there is no key with index {key_index}").into();
+        if self
+            .key_provider
+            .get_key(participant_id.to_owned(), index)
+            .is_none()
+        {
+            return format!("the message cannot be {verb}: there is no key with index {key_index}")
+                .into();
         }
-        format!("the message cannot be {verb}: {:?} is not supported yet", self.algorithm).into()
+        format!(
+            "the message cannot be {verb}: {:?} is not supported yet",
+            self.algorithm
+        )
+        .into()
     }
 }
 
@@ -399,7 +453,9 @@ mod tests {
         let error = cryptor.encrypt("alice", 0, b"secret").expect_err("no key");
         assert!(error.to_string().contains("no key"), "{error}");
         keys.set_shared_key(0, vec![9]);
-        let error = cryptor.encrypt("alice", 0, b"secret").expect_err("no cipher");
+        let error = cryptor
+            .encrypt("alice", 0, b"secret")
+            .expect_err("no cipher");
         assert!(error.to_string().contains("not supported yet"), "{error}");
     }
 }

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver, rtp_sender::RtpSender};
+use crate::{
+    peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver,
+    rtp_sender::RtpSender,
+};
 
 /// How far a local frame has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,12 @@ struct Entry {
 
 impl PacketTrailerHandler {
     fn new() -> Self {
-        Self { inner: Arc::new(Mutex::new(State { enabled: true, ..State::default() })) }
+        Self {
+            inner: Arc::new(Mutex::new(State {
+                enabled: true,
+                ..State::default()
+            })),
+        }
     }
 
     /// Switches trailers on or off.
@@ -125,7 +133,11 @@ impl PacketTrailerHandler {
         user_data: &[u8],
     ) {
         let mut state = self.inner.lock();
-        let entry = Entry { user_timestamp, frame_id, user_data: user_data.to_vec() };
+        let entry = Entry {
+            user_timestamp,
+            frame_id,
+            user_data: user_data.to_vec(),
+        };
         if state.entries.insert(capture_timestamp_us, entry).is_none() {
             state.order.push_back(capture_timestamp_us);
         }
@@ -161,7 +173,10 @@ impl fmt::Debug for PacketTrailerHandler {
 
 /// A handler for what a sender sends.
 #[must_use]
-pub fn create_sender_handler(_peer_factory: &PeerConnectionFactory, _sender: &RtpSender) -> PacketTrailerHandler {
+pub fn create_sender_handler(
+    _peer_factory: &PeerConnectionFactory,
+    _sender: &RtpSender,
+) -> PacketTrailerHandler {
     PacketTrailerHandler::new()
 }
 

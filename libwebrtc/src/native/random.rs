@@ -26,7 +26,11 @@ pub fn create_random_uuid() -> String {
 fn fallback() -> [u8; 16] {
     use std::hash::{BuildHasher, RandomState};
 
-    let half = || RandomState::new().hash_one(std::time::Instant::now()).to_be_bytes();
+    let half = || {
+        RandomState::new()
+            .hash_one(std::time::Instant::now())
+            .to_be_bytes()
+    };
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&half());
     bytes[8..].copy_from_slice(&half());

@@ -3,7 +3,10 @@
 //! Planes are slices with a stride in samples; chroma of an odd size is rounded up. A negative height turns
 //! the picture upside down. Packed formats of four bytes are named after the little-endian word: ARGB lies in
 //! memory as B, G, R, A. Nothing here panics: rows that one of the slices has no room for are left out.
-#![expect(clippy::too_many_arguments, reason = "the signatures of the crate this one stands in for")]
+#![expect(
+    clippy::too_many_arguments,
+    reason = "the signatures of the crate this one stands in for"
+)]
 
 /// Samples in rows, read only.
 #[derive(Clone, Copy)]
@@ -38,7 +41,11 @@ struct Size {
 
 impl Size {
     fn new(width: i32, height: i32) -> Self {
-        Self { width: width.max(0) as usize, height: height.unsigned_abs() as usize, flip: height < 0 }
+        Self {
+            width: width.max(0) as usize,
+            height: height.unsigned_abs() as usize,
+            flip: height < 0,
+        }
     }
 
     /// The source rows of a plane with `rows` rows, in the order they are written.
@@ -64,17 +71,41 @@ struct Order {
     alpha: usize,
 }
 
-const ARGB: Order = Order { blue: 0, green: 1, red: 2, alpha: 3 };
-const BGRA: Order = Order { alpha: 0, red: 1, green: 2, blue: 3 };
-const ABGR: Order = Order { red: 0, green: 1, blue: 2, alpha: 3 };
-const RGBA: Order = Order { alpha: 0, blue: 1, green: 2, red: 3 };
+const ARGB: Order = Order {
+    blue: 0,
+    green: 1,
+    red: 2,
+    alpha: 3,
+};
+const BGRA: Order = Order {
+    alpha: 0,
+    red: 1,
+    green: 2,
+    blue: 3,
+};
+const ABGR: Order = Order {
+    red: 0,
+    green: 1,
+    blue: 2,
+    alpha: 3,
+};
+const RGBA: Order = Order {
+    alpha: 0,
+    blue: 1,
+    green: 2,
+    red: 3,
+};
 
 /// Red, green and blue of one pixel, with coefficients in 256ths.
 fn rgb(y: u8, u: u8, v: u8) -> [u8; 3] {
     let luma = 298 * (i32::from(y) - 16) + 128;
     let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
     let clip = |value: i32| (value >> 8).clamp(0, 255) as u8;
-    [clip(luma + 409 * v), clip(luma - 100 * u - 208 * v), clip(luma + 516 * u)]
+    [
+        clip(luma + 409 * v),
+        clip(luma - 100 * u - 208 * v),
+        clip(luma + 516 * u),
+    ]
 }
 
 fn luma([red, green, blue]: [u32; 3]) -> u8 {
@@ -85,7 +116,10 @@ fn luma([red, green, blue]: [u32; 3]) -> u8 {
 fn chroma([red, green, blue]: [u32; 3]) -> (u8, u8) {
     let (red, green, blue) = (red as i32, green as i32, blue as i32);
     let clip = |value: i32| ((value + 0x8080) >> 8).clamp(0, 255) as u8;
-    (clip(112 * blue - 74 * green - 38 * red), clip(112 * red - 94 * green - 18 * blue))
+    (
+        clip(112 * blue - 74 * green - 38 * red),
+        clip(112 * red - 94 * green - 18 * blue),
+    )
 }
 
 /// The eight bits that a sample shows.
@@ -115,8 +149,12 @@ fn paint<P: Fn(usize) -> [u8; 3]>(
     pixels: impl Fn(usize) -> Option<P>,
 ) {
     for row in 0..size.height {
-        let Some(target) = row_mut(dst, dst_stride, row, size.width * 4) else { break };
-        let Some(source) = pixels(size.source_row(row, size.height)) else { continue };
+        let Some(target) = row_mut(dst, dst_stride, row, size.width * 4) else {
+            break;
+        };
+        let Some(source) = pixels(size.source_row(row, size.height)) else {
+            continue;
+        };
         for (column, pixel) in target.chunks_exact_mut(4).enumerate() {
             let [y, u, v] = source(column);
             let [red, green, blue] = rgb(y, u, v);
@@ -137,12 +175,22 @@ fn planar_to_packed<T: Depth>(
     order: Order,
     size: Size,
 ) {
-    let chroma_width = if shift_x == 0 { size.width } else { size.chroma_width() };
+    let chroma_width = if shift_x == 0 {
+        size.width
+    } else {
+        size.chroma_width()
+    };
     paint(dst, dst_stride, order, size, |row| {
         let y = y.row(row, size.width)?;
         let u = u.row(row >> shift_y, chroma_width)?;
         let v = v.row(row >> shift_y, chroma_width)?;
-        Some(move |column: usize| [y[column].eight(), u[column >> shift_x].eight(), v[column >> shift_x].eight()])
+        Some(move |column: usize| {
+            [
+                y[column].eight(),
+                u[column >> shift_x].eight(),
+                v[column >> shift_x].eight(),
+            ]
+        })
     });
 }
 
@@ -177,7 +225,9 @@ fn packed_to_planar(
     let source = |row: usize| src.row(size.source_row(row, size.height), size.width * 4);
     let mut rows = 0_usize;
     for row in 0..size.height {
-        let Some(target) = row_mut(dst_y, dst_stride_y, row, size.width) else { break };
+        let Some(target) = row_mut(dst_y, dst_stride_y, row, size.width) else {
+            break;
+        };
         rows += 1;
         let Some(source) = source(row) else { continue };
         for (column, sample) in target.iter_mut().enumerate() {
@@ -185,7 +235,9 @@ fn packed_to_planar(
         }
     }
     for row in 0..rows.div_ceil(2) {
-        let Some(upper) = source(row * 2) else { continue };
+        let Some(upper) = source(row * 2) else {
+            continue;
+        };
         let lower = source((row * 2 + 1).min(size.height - 1)).unwrap_or(upper);
         for column in 0..size.chroma_width() {
             let (left, right) = (column * 2, (column * 2 + 1).min(size.width - 1));
@@ -201,9 +253,18 @@ fn packed_to_planar(
 }
 
 /// Copies a plane of `width` by `height` samples, brought to eight bits.
-fn copy_plane<T: Depth>(src: View<'_, T>, dst: &mut [u8], dst_stride: u32, width: usize, height: usize, size: Size) {
+fn copy_plane<T: Depth>(
+    src: View<'_, T>,
+    dst: &mut [u8],
+    dst_stride: u32,
+    width: usize,
+    height: usize,
+    size: Size,
+) {
     for row in 0..height {
-        let Some(target) = row_mut(dst, dst_stride, row, width) else { break };
+        let Some(target) = row_mut(dst, dst_stride, row, width) else {
+            break;
+        };
         if let Some(source) = src.row(size.source_row(row, height), width) {
             for (sample, source) in target.iter_mut().zip(source) {
                 *sample = source.eight();
@@ -223,11 +284,21 @@ fn shrink_plane(
 ) {
     for row in 0..height.div_ceil(rows) {
         let source = |row: usize| src.row(size.source_row(row.min(height - 1), height), width);
-        let Some(target) = row_mut(dst, dst_stride, row, width.div_ceil(columns)) else { break };
-        let (Some(upper), Some(lower)) = (source(row * rows), source(row * rows + rows - 1)) else { continue };
+        let Some(target) = row_mut(dst, dst_stride, row, width.div_ceil(columns)) else {
+            break;
+        };
+        let (Some(upper), Some(lower)) = (source(row * rows), source(row * rows + rows - 1)) else {
+            continue;
+        };
         for (column, sample) in target.iter_mut().enumerate() {
-            let (left, right) = (column * columns, (column * columns + columns - 1).min(width - 1));
-            let sum: u32 = [upper[left], upper[right], lower[left], lower[right]].into_iter().map(u32::from).sum();
+            let (left, right) = (
+                column * columns,
+                (column * columns + columns - 1).min(width - 1),
+            );
+            let sum: u32 = [upper[left], upper[right], lower[left], lower[right]]
+                .into_iter()
+                .map(u32::from)
+                .sum();
             *sample = ((sum + 2) / 4) as u8;
         }
     }
@@ -383,7 +454,9 @@ pub fn argb_to_rgb24(
     let size = Size::new(width, height);
     let src = View::new(src_argb, src_stride_argb);
     for row in 0..size.height {
-        let Some(target) = row_mut(dst_rgb24, dst_stride_rgb24, row, size.width * 3) else { break };
+        let Some(target) = row_mut(dst_rgb24, dst_stride_rgb24, row, size.width * 3) else {
+            break;
+        };
         if let Some(source) = src.row(size.source_row(row, size.height), size.width * 4) {
             for (pixel, source) in target.chunks_exact_mut(3).zip(source.chunks_exact(4)) {
                 pixel.copy_from_slice(&source[..3]);
@@ -408,12 +481,27 @@ pub fn i420_to_nv12(
     height: i32,
 ) {
     let size = Size::new(width, height);
-    copy_plane(View::new(src_y, src_stride_y), dst_y, dst_stride_y, size.width, size.height, size);
-    let (u, v) = (View::new(src_u, src_stride_u), View::new(src_v, src_stride_v));
+    copy_plane(
+        View::new(src_y, src_stride_y),
+        dst_y,
+        dst_stride_y,
+        size.width,
+        size.height,
+        size,
+    );
+    let (u, v) = (
+        View::new(src_u, src_stride_u),
+        View::new(src_v, src_stride_v),
+    );
     for row in 0..size.chroma_height() {
-        let Some(target) = row_mut(dst_uv, dst_stride_uv, row, size.chroma_width() * 2) else { break };
+        let Some(target) = row_mut(dst_uv, dst_stride_uv, row, size.chroma_width() * 2) else {
+            break;
+        };
         let source = size.source_row(row, size.chroma_height());
-        let (Some(u), Some(v)) = (u.row(source, size.chroma_width()), v.row(source, size.chroma_width())) else {
+        let (Some(u), Some(v)) = (
+            u.row(source, size.chroma_width()),
+            v.row(source, size.chroma_width()),
+        ) else {
             continue;
         };
         for ((pair, u), v) in target.chunks_exact_mut(2).zip(u).zip(v) {
@@ -438,13 +526,23 @@ pub fn nv12_to_i420(
     height: i32,
 ) {
     let size = Size::new(width, height);
-    copy_plane(View::new(src_y, src_stride_y), dst_y, dst_stride_y, size.width, size.height, size);
+    copy_plane(
+        View::new(src_y, src_stride_y),
+        dst_y,
+        dst_stride_y,
+        size.width,
+        size.height,
+        size,
+    );
     let uv = View::new(src_uv, src_stride_uv);
     for row in 0..size.chroma_height() {
         let u = row_mut(dst_u, dst_stride_u, row, size.chroma_width());
         let v = row_mut(dst_v, dst_stride_v, row, size.chroma_width());
         let (Some(u), Some(v)) = (u, v) else { break };
-        let source = uv.row(size.source_row(row, size.chroma_height()), size.chroma_width() * 2);
+        let source = uv.row(
+            size.source_row(row, size.chroma_height()),
+            size.chroma_width() * 2,
+        );
         let Some(source) = source else { continue };
         for ((pair, u), v) in source.chunks_exact(2).zip(u).zip(v) {
             (*u, *v) = (pair[0], pair[1]);
@@ -508,9 +606,15 @@ mod tests {
         let (y, u, v) = ([81], [90], [240]);
         let mut pixel = [0; 4];
         i420_to_argb(&y, 1, &u, 1, &v, 1, &mut pixel, 4, 1, 1);
-        assert!(pixel[2] >= 253 && pixel[0] <= 2 && pixel[3] == 255, "{pixel:?}");
+        assert!(
+            pixel[2] >= 253 && pixel[0] <= 2 && pixel[3] == 255,
+            "{pixel:?}"
+        );
         i420_to_abgr(&y, 1, &u, 1, &v, 1, &mut pixel, 4, 1, 1);
-        assert!(pixel[0] >= 253 && pixel[2] <= 2 && pixel[3] == 255, "{pixel:?}");
+        assert!(
+            pixel[0] >= 253 && pixel[2] <= 2 && pixel[3] == 255,
+            "{pixel:?}"
+        );
         i420_to_bgra(&y, 1, &u, 1, &v, 1, &mut pixel, 4, 1, 1);
         assert!(pixel[1] >= 253 && pixel[0] == 255, "{pixel:?}");
         i420_to_rgba(&y, 1, &u, 1, &v, 1, &mut pixel, 4, 1, 1);
@@ -519,7 +623,14 @@ mod tests {
 
     #[test]
     fn colours_survive_the_way_to_yuv_and_back() {
-        for colour in [[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [90, 140, 200]] {
+        for colour in [
+            [0, 0, 0],
+            [255, 255, 255],
+            [255, 0, 0],
+            [0, 255, 0],
+            [0, 0, 255],
+            [90, 140, 200],
+        ] {
             let [red, green, blue]: [u8; 3] = colour;
             let argb: Vec<u8> = [blue, green, red, 255].repeat(4);
             let (mut y, mut u, mut v) = ([0; 4], [0; 1], [0; 1]);
@@ -534,7 +645,11 @@ mod tests {
 
     #[test]
     fn nv12_and_i420_carry_the_same_samples() {
-        let (y, u, v) = ([1, 2, 3, 4, 5, 6, 7, 8, 9], [10, 20, 30, 40], [50, 60, 70, 80]);
+        let (y, u, v) = (
+            [1, 2, 3, 4, 5, 6, 7, 8, 9],
+            [10, 20, 30, 40],
+            [50, 60, 70, 80],
+        );
         let (mut ny, mut uv) = ([0; 9], [0; 8]);
         i420_to_nv12(&y, 3, &u, 2, &v, 2, &mut ny, 3, &mut uv, 4, 3, 3);
         assert_eq!(uv, [10, 50, 20, 60, 30, 70, 40, 80]);
@@ -555,7 +670,9 @@ mod tests {
     fn chroma_of_full_size_is_averaged() {
         let (y, u, v) = ([0; 4], [10, 20, 30, 40], [50, 50, 50, 54]);
         let (mut y2, mut u2, mut v2) = ([0; 4], [0; 1], [0; 1]);
-        i444_to_i420(&y, 2, &u, 2, &v, 2, &mut y2, 2, &mut u2, 1, &mut v2, 1, 2, 2);
+        i444_to_i420(
+            &y, 2, &u, 2, &v, 2, &mut y2, 2, &mut u2, 1, &mut v2, 1, 2, 2,
+        );
         assert_eq!((u2, v2), ([25], [51]));
     }
 
@@ -563,10 +680,51 @@ mod tests {
     fn short_slices_and_absurd_sizes_are_survived() {
         let mut dst = [0; 4];
         i420_to_argb(&[], 0, &[], 0, &[], 0, &mut dst, 4, i32::MAX, 3);
-        i420_to_argb(&[1], u32::MAX, &[1], 1, &[1], 1, &mut dst, u32::MAX, -5, i32::MIN + 1_000_000_000 * 2);
+        i420_to_argb(
+            &[1],
+            u32::MAX,
+            &[1],
+            1,
+            &[1],
+            1,
+            &mut dst,
+            u32::MAX,
+            -5,
+            i32::MIN + 1_000_000_000 * 2,
+        );
         argb_to_nv12(&[1; 3], 4, &mut [0; 1], 1, &mut [0; 1], 1, 1, 1);
-        i444_to_i420(&[1], 1, &[1], 1, &[1], 1, &mut [0], 1, &mut [0], 1, &mut [0], 1, 0, 1);
-        i422_to_i420(&[1], 1, &[1], 1, &[1], 1, &mut [0], 1, &mut [0], 1, &mut [0], 1, 3, 3);
+        i444_to_i420(
+            &[1],
+            1,
+            &[1],
+            1,
+            &[1],
+            1,
+            &mut [0],
+            1,
+            &mut [0],
+            1,
+            &mut [0],
+            1,
+            0,
+            1,
+        );
+        i422_to_i420(
+            &[1],
+            1,
+            &[1],
+            1,
+            &[1],
+            1,
+            &mut [0],
+            1,
+            &mut [0],
+            1,
+            &mut [0],
+            1,
+            3,
+            3,
+        );
         assert_eq!(dst, [0; 4]);
     }
 }

@@ -7,18 +7,27 @@ use lk_jsep::{Encoding, KindCapabilities, Transceiver};
 use lk_types::{Rid, Ssrc};
 
 use super::{
-    Priority, RtcpParameters, RtpCapabilities, RtpCodecCapability, RtpCodecParameters, RtpEncodingParameters,
-    RtpHeaderExtensionCapability, RtpHeaderExtensionParameters, RtpParameters,
+    Priority, RtcpParameters, RtpCapabilities, RtpCodecCapability, RtpCodecParameters,
+    RtpEncodingParameters, RtpHeaderExtensionCapability, RtpHeaderExtensionParameters,
+    RtpParameters,
 };
 use crate::rtp_transceiver::RtpTransceiverDirection;
 
 impl RtpParameters {
     /// What a sender is to do.
     pub(crate) fn of_sender(transceiver: &Transceiver, cname: &str) -> Self {
-        let encodings = transceiver.sender().encodings.iter().map(RtpEncodingParameters::from_jsep).collect();
+        let encodings = transceiver
+            .sender()
+            .encodings
+            .iter()
+            .map(RtpEncodingParameters::from_jsep)
+            .collect();
         Self {
             encodings,
-            rtcp: RtcpParameters { cname: cname.to_owned(), reduced_size: true },
+            rtcp: RtcpParameters {
+                cname: cname.to_owned(),
+                reduced_size: true,
+            },
             transaction_id: transaction_id(transceiver),
             ..Self::of_receiver(transceiver)
         }
@@ -30,7 +39,10 @@ impl RtpParameters {
         Self {
             codecs: plan.map(codecs).unwrap_or_default(),
             header_extensions: plan.map(header_extensions).unwrap_or_default(),
-            rtcp: RtcpParameters { cname: String::new(), reduced_size: true },
+            rtcp: RtcpParameters {
+                cname: String::new(),
+                reduced_size: true,
+            },
             ..Self::default()
         }
     }
@@ -45,7 +57,10 @@ pub(crate) fn transaction_id(transceiver: &Transceiver) -> String {
         encoding.active.hash(&mut hasher);
         encoding.max_bitrate.hash(&mut hasher);
         encoding.max_framerate.map(f64::to_bits).hash(&mut hasher);
-        encoding.scale_resolution_down_by.map(f64::to_bits).hash(&mut hasher);
+        encoding
+            .scale_resolution_down_by
+            .map(f64::to_bits)
+            .hash(&mut hasher);
         encoding.scalability_mode.hash(&mut hasher);
         (encoding.priority as u8).hash(&mut hasher);
     }
@@ -57,7 +72,11 @@ fn codecs(plan: &MediaPlan) -> Vec<RtpCodecParameters> {
         .iter()
         .map(|codec| RtpCodecParameters {
             payload_type: codec.pt.0,
-            mime_type: format!("{}/{}", codec.codec.kind().unwrap_or(plan.kind), codec.codec),
+            mime_type: format!(
+                "{}/{}",
+                codec.codec.kind().unwrap_or(plan.kind),
+                codec.codec
+            ),
             clock_rate: Some(u64::from(codec.clock_rate)),
             channels: codec.channels.map(u16::from),
         })
@@ -82,7 +101,11 @@ impl RtpEncodingParameters {
             max_bitrate: encoding.max_bitrate,
             max_framerate: encoding.max_framerate,
             priority: Priority::from_jsep(encoding.priority),
-            rid: encoding.rid.as_ref().map(ToString::to_string).unwrap_or_default(),
+            rid: encoding
+                .rid
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             scale_resolution_down_by: encoding.scale_resolution_down_by,
             scalability_mode: encoding.scalability_mode.clone(),
             has_ssrc: encoding.ssrc.is_some(),
@@ -169,13 +192,27 @@ mod tests {
             ssrc: 9,
         };
         let back = RtpEncodingParameters::from_jsep(&encoding.to_jsep());
-        assert_eq!(format!("{back:?}"), format!("{:?}", RtpEncodingParameters { has_ssrc: false, ssrc: 0, ..encoding }));
+        assert_eq!(
+            format!("{back:?}"),
+            format!(
+                "{:?}",
+                RtpEncodingParameters {
+                    has_ssrc: false,
+                    ssrc: 0,
+                    ..encoding
+                }
+            )
+        );
     }
 
     #[test]
     fn capabilities_name_every_video_codec() {
         let capabilities = RtpCapabilities::from_jsep(&lk_jsep::Capabilities::default().video);
-        let names: Vec<_> = capabilities.codecs.iter().map(|codec| codec.mime_type.as_str()).collect();
+        let names: Vec<_> = capabilities
+            .codecs
+            .iter()
+            .map(|codec| codec.mime_type.as_str())
+            .collect();
         for name in ["video/VP8", "video/VP9", "video/H264", "video/AV1"] {
             assert!(names.contains(&name), "{names:?}");
         }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::{
-    DataChannelState, DtlsRole, DtlsTransportState, IceCandidatePairState, IceCandidateType, IceRole,
-    IceServerTransportProtocol, IceTcpCandidateType, IceTransportState, QualityLimitationReason,
+    DataChannelState, DtlsRole, DtlsTransportState, IceCandidatePairState, IceCandidateType,
+    IceRole, IceServerTransportProtocol, IceTcpCandidateType, IceTransportState,
+    QualityLimitationReason,
 };
 
 /// Writes dictionaries whose members are documented by the standard.

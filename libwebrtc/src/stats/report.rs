@@ -7,16 +7,17 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lk_engine::{
-    CandidateKind, CandidateStats, ChannelState, ChannelStats, DtlsState, IceState, InboundStats, OutboundStats,
-    PairStats, RemoteReceiverStats, RemoteSenderStats,
+    CandidateKind, CandidateStats, ChannelState, ChannelStats, DtlsState, IceState, InboundStats,
+    OutboundStats, PairStats, RemoteReceiverStats, RemoteSenderStats,
 };
 use lk_jsep::TransceiverId;
 use lk_types::{Mid, Pt, Ssrc};
 
 use super::{
-    CandidatePairStats, CodecStats, DataChannelStats, DtlsTransportState, IceCandidatePairState, IceCandidateType,
-    IceTransportState, InboundRtpStats, LocalCandidateStats, MediaSourceStats, OutboundRtpStats, PeerConnectionStats,
-    RemoteCandidateStats, RemoteInboundRtpStats, RemoteOutboundRtpStats, RtcStats, TransportStats, dictionaries,
+    CandidatePairStats, CodecStats, DataChannelStats, DtlsTransportState, IceCandidatePairState,
+    IceCandidateType, IceTransportState, InboundRtpStats, LocalCandidateStats, MediaSourceStats,
+    OutboundRtpStats, PeerConnectionStats, RemoteCandidateStats, RemoteInboundRtpStats,
+    RemoteOutboundRtpStats, RtcStats, TransportStats, dictionaries,
 };
 use crate::data_channel::DataChannelState;
 use crate::media_stream_track::MediaStreamTrack;
@@ -43,7 +44,12 @@ pub(crate) fn all(stats: &SessionStats) -> Vec<RtcStats> {
 pub(crate) fn sender(stats: &SessionStats, id: TransceiverId) -> Vec<RtcStats> {
     let mut report = Report::new(stats);
     let mid = report.mid(id);
-    for outbound in stats.engine.outbound.iter().filter(|outbound| Some(&outbound.mid) == mid) {
+    for outbound in stats
+        .engine
+        .outbound
+        .iter()
+        .filter(|outbound| Some(&outbound.mid) == mid)
+    {
         report.outbound(outbound);
     }
     report.finish()
@@ -53,7 +59,12 @@ pub(crate) fn sender(stats: &SessionStats, id: TransceiverId) -> Vec<RtcStats> {
 pub(crate) fn receiver(stats: &SessionStats, id: TransceiverId) -> Vec<RtcStats> {
     let mut report = Report::new(stats);
     let mid = report.mid(id);
-    for inbound in stats.engine.inbound.iter().filter(|inbound| Some(&inbound.mid) == mid) {
+    for inbound in stats
+        .engine
+        .inbound
+        .iter()
+        .filter(|inbound| Some(&inbound.mid) == mid)
+    {
         report.inbound(inbound);
     }
     report.finish()
@@ -70,21 +81,39 @@ struct Report<'a> {
 
 impl<'a> Report<'a> {
     fn new(stats: &'a SessionStats) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let timestamp = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-        Self { stats, timestamp, entries: Vec::new(), codecs: BTreeSet::new(), sources: BTreeSet::new() }
+        Self {
+            stats,
+            timestamp,
+            entries: Vec::new(),
+            codecs: BTreeSet::new(),
+            sources: BTreeSet::new(),
+        }
     }
 
     fn mid(&self, id: TransceiverId) -> Option<&'a Mid> {
-        self.stats.media.iter().find(|entry| entry.media().id() == id)?.mid()
+        self.stats
+            .media
+            .iter()
+            .find(|entry| entry.media().id() == id)?
+            .mid()
     }
 
     fn entry(&self, mid: &Mid) -> Option<&'a MediaEntry> {
-        self.stats.media.iter().find(|entry| entry.mid() == Some(mid))
+        self.stats
+            .media
+            .iter()
+            .find(|entry| entry.mid() == Some(mid))
     }
 
     fn rtc(&self, id: String) -> dictionaries::RtcStats {
-        dictionaries::RtcStats { id, timestamp: self.timestamp }
+        dictionaries::RtcStats {
+            id,
+            timestamp: self.timestamp,
+        }
     }
 
     /// Adds the transport with its candidates, and gives the entries.
@@ -94,13 +123,14 @@ impl<'a> Report<'a> {
     }
 
     fn peer_connection(&mut self) {
-        self.entries.push(RtcStats::PeerConnection(PeerConnectionStats {
-            rtc: self.rtc("P".to_owned()),
-            pc: dictionaries::PeerConnectionStats {
-                data_channels_opened: self.stats.engine.channels_opened,
-                data_channels_closed: self.stats.engine.channels_closed,
-            },
-        }));
+        self.entries
+            .push(RtcStats::PeerConnection(PeerConnectionStats {
+                rtc: self.rtc("P".to_owned()),
+                pc: dictionaries::PeerConnectionStats {
+                    data_channels_opened: self.stats.engine.channels_opened,
+                    data_channels_closed: self.stats.engine.channels_closed,
+                },
+            }));
     }
 
     fn data_channels(&mut self) {
@@ -116,9 +146,14 @@ impl<'a> Report<'a> {
         let entry = self.entry(&inbound.mid);
         let stream = self.stream(inbound.ssrc, inbound.kind.as_str(), entry, inbound.pt);
         let id = format!("I{}", inbound.ssrc);
-        let remote_id = inbound.remote.map(|_| format!("RO{}", inbound.ssrc)).unwrap_or_default();
+        let remote_id = inbound
+            .remote
+            .map(|_| format!("RO{}", inbound.ssrc))
+            .unwrap_or_default();
         let mut values = dictionaries::InboundRtpStreamStats {
-            track_identifier: entry.map(|entry| entry.media().receiver_track().id()).unwrap_or_default(),
+            track_identifier: entry
+                .map(|entry| entry.media().receiver_track().id())
+                .unwrap_or_default(),
             mid: inbound.mid.to_string(),
             remote_id: remote_id.clone(),
             bytes_received: inbound.bytes_received,
@@ -158,24 +193,39 @@ impl<'a> Report<'a> {
         let entry = self.entry(&outbound.mid);
         let stream = self.stream(outbound.ssrc, outbound.kind.as_str(), entry, outbound.pt);
         let id = format!("O{}", outbound.ssrc);
-        let remote_id = outbound.remote.map(|_| format!("RI{}", outbound.ssrc)).unwrap_or_default();
+        let remote_id = outbound
+            .remote
+            .map(|_| format!("RI{}", outbound.ssrc))
+            .unwrap_or_default();
         let encoding = entry.and_then(|entry| {
             let encodings = entry.encodings();
-            encodings.iter().find(|encoding| encoding.ssrc == Some(outbound.ssrc)).or(encodings.first())
+            encodings
+                .iter()
+                .find(|encoding| encoding.ssrc == Some(outbound.ssrc))
+                .or(encodings.first())
         });
         let track = entry.and_then(|entry| entry.media().sender_track());
         let values = dictionaries::OutboundRtpStreamStats {
             mid: outbound.mid.to_string(),
-            media_source_id: track.as_ref().map(|track| self.media_source(track)).unwrap_or_default(),
+            media_source_id: track
+                .as_ref()
+                .map(|track| self.media_source(track))
+                .unwrap_or_default(),
             remote_id: remote_id.clone(),
-            rid: outbound.rid.as_ref().map(ToString::to_string).unwrap_or_default(),
+            rid: outbound
+                .rid
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             retransmitted_packets_sent: outbound.retransmitted_packets_sent,
             rtx_ssrc: outbound.rtx_ssrc.map_or(0, |Ssrc(ssrc)| ssrc),
             nack_count: count(outbound.nacks),
             pli_count: count(outbound.plis),
             fir_count: count(outbound.firs),
             active: encoding.is_none_or(|encoding| encoding.active),
-            scalibility_mode: encoding.and_then(|encoding| encoding.scalability_mode.clone()).unwrap_or_default(),
+            scalibility_mode: encoding
+                .and_then(|encoding| encoding.scalability_mode.clone())
+                .unwrap_or_default(),
             ..Default::default()
         };
         self.entries.push(RtcStats::OutboundRtp(OutboundRtpStats {
@@ -202,21 +252,22 @@ impl<'a> Report<'a> {
     ) {
         // Lost packets count as sent, so what arrived is the rest.
         let packets_received = outbound.packets_sent.saturating_sub(remote.packets_lost);
-        self.entries.push(RtcStats::RemoteInboundRtp(RemoteInboundRtpStats {
-            rtc: self.rtc(id),
-            stream,
-            received: dictionaries::ReceivedRtpStreamStats {
-                packets_received,
-                packets_lost: i64::try_from(remote.packets_lost).unwrap_or(i64::MAX),
-                jitter: remote.jitter,
-            },
-            remote_inbound: dictionaries::RemoteInboundRtpStreamStats {
-                local_id,
-                round_trip_time: remote.rtt.map_or(0.0, |rtt| rtt.as_secs_f64()),
-                fraction_lost: f64::from(remote.fraction_lost),
-                ..Default::default()
-            },
-        }));
+        self.entries
+            .push(RtcStats::RemoteInboundRtp(RemoteInboundRtpStats {
+                rtc: self.rtc(id),
+                stream,
+                received: dictionaries::ReceivedRtpStreamStats {
+                    packets_received,
+                    packets_lost: i64::try_from(remote.packets_lost).unwrap_or(i64::MAX),
+                    jitter: remote.jitter,
+                },
+                remote_inbound: dictionaries::RemoteInboundRtpStreamStats {
+                    local_id,
+                    round_trip_time: remote.rtt.map_or(0.0, |rtt| rtt.as_secs_f64()),
+                    fraction_lost: f64::from(remote.fraction_lost),
+                    ..Default::default()
+                },
+            }));
     }
 
     /// What every stream has; adds its codec once.
@@ -228,7 +279,12 @@ impl<'a> Report<'a> {
         pt: Option<Pt>,
     ) -> dictionaries::RtpStreamStats {
         let codec_id = pt.and_then(|pt| self.codec(entry?, pt)).unwrap_or_default();
-        dictionaries::RtpStreamStats { ssrc: ssrc.0, kind: kind.to_owned(), transport_id: TRANSPORT.to_owned(), codec_id }
+        dictionaries::RtpStreamStats {
+            ssrc: ssrc.0,
+            kind: kind.to_owned(),
+            transport_id: TRANSPORT.to_owned(),
+            codec_id,
+        }
     }
 
     fn codec(&mut self, entry: &MediaEntry, pt: Pt) -> Option<String> {
@@ -237,7 +293,11 @@ impl<'a> Report<'a> {
         let id = format!("C{}_{pt}", plan.index);
         if self.codecs.insert((plan.index, pt)) {
             let parameters = codec.remote_fmtp.iter().map(|(name, value)| {
-                if name.is_empty() { value.clone() } else { format!("{name}={value}") }
+                if name.is_empty() {
+                    value.clone()
+                } else {
+                    format!("{name}={value}")
+                }
             });
             self.entries.push(RtcStats::Codec(CodecStats {
                 rtc: self.rtc(id.clone()),
@@ -259,12 +319,14 @@ impl<'a> Report<'a> {
         let id = format!("S{}", track.id());
         if self.sources.insert(id.clone()) {
             let audio = match track {
-                MediaStreamTrack::Audio(track) => track.levels().map(|levels| dictionaries::AudioSourceStats {
-                    audio_level: levels.audio_level,
-                    total_audio_energy: levels.total_audio_energy,
-                    total_samples_duration: levels.total_samples_duration,
-                    ..Default::default()
-                }),
+                MediaStreamTrack::Audio(track) => {
+                    track.levels().map(|levels| dictionaries::AudioSourceStats {
+                        audio_level: levels.audio_level,
+                        total_audio_energy: levels.total_audio_energy,
+                        total_samples_duration: levels.total_samples_duration,
+                        ..Default::default()
+                    })
+                }
                 MediaStreamTrack::Video(_) => None,
             };
             self.entries.push(RtcStats::MediaSource(MediaSourceStats {
@@ -283,34 +345,41 @@ impl<'a> Report<'a> {
     fn transport(&mut self) {
         let engine = &self.stats.engine;
         for (index, candidate) in engine.local_candidates.iter().enumerate() {
-            self.entries.push(RtcStats::LocalCandidate(LocalCandidateStats {
-                rtc: self.rtc(format!("L{index}")),
-                local_candidate: ice_candidate(candidate),
-            }));
+            self.entries
+                .push(RtcStats::LocalCandidate(LocalCandidateStats {
+                    rtc: self.rtc(format!("L{index}")),
+                    local_candidate: ice_candidate(candidate),
+                }));
         }
         for (index, candidate) in engine.remote_candidates.iter().enumerate() {
-            self.entries.push(RtcStats::RemoteCandidate(RemoteCandidateStats {
-                rtc: self.rtc(format!("R{index}")),
-                remote_candidate: ice_candidate(candidate),
-            }));
+            self.entries
+                .push(RtcStats::RemoteCandidate(RemoteCandidateStats {
+                    rtc: self.rtc(format!("R{index}")),
+                    remote_candidate: ice_candidate(candidate),
+                }));
         }
         if let Some(pair) = &engine.pair {
             let find = |prefix, list: &[CandidateStats], address| {
-                let position = list.iter().position(|candidate| candidate.address == address);
-                position.map(|index| format!("{prefix}{index}")).unwrap_or_default()
+                let position = list
+                    .iter()
+                    .position(|candidate| candidate.address == address);
+                position
+                    .map(|index| format!("{prefix}{index}"))
+                    .unwrap_or_default()
             };
-            self.entries.push(RtcStats::CandidatePair(CandidatePairStats {
-                rtc: self.rtc("CP".to_owned()),
-                candidate_pair: dictionaries::CandidatePairStats {
-                    local_candidate_id: find('L', &engine.local_candidates, pair.local),
-                    remote_candidate_id: find('R', &engine.remote_candidates, pair.remote),
-                    packets_sent: engine.transport.packets_sent,
-                    packets_received: engine.transport.packets_received,
-                    bytes_sent: engine.transport.bytes_sent,
-                    bytes_received: engine.transport.bytes_received,
-                    ..candidate_pair(pair)
-                },
-            }));
+            self.entries
+                .push(RtcStats::CandidatePair(CandidatePairStats {
+                    rtc: self.rtc("CP".to_owned()),
+                    candidate_pair: dictionaries::CandidatePairStats {
+                        local_candidate_id: find('L', &engine.local_candidates, pair.local),
+                        remote_candidate_id: find('R', &engine.remote_candidates, pair.remote),
+                        packets_sent: engine.transport.packets_sent,
+                        packets_received: engine.transport.packets_received,
+                        bytes_sent: engine.transport.bytes_sent,
+                        bytes_received: engine.transport.bytes_received,
+                        ..candidate_pair(pair)
+                    },
+                }));
         }
         self.entries.push(RtcStats::Transport(TransportStats {
             rtc: self.rtc(TRANSPORT.to_owned()),
@@ -321,7 +390,11 @@ impl<'a> Report<'a> {
                 bytes_received: engine.transport.bytes_received,
                 dtls_state: Some(dtls_state(engine.transport.dtls)),
                 ice_state: Some(ice_state(engine.transport.ice)),
-                selected_candidate_pair_id: if engine.pair.is_some() { "CP".to_owned() } else { String::new() },
+                selected_candidate_pair_id: if engine.pair.is_some() {
+                    "CP".to_owned()
+                } else {
+                    String::new()
+                },
                 selected_candidate_pair_changes: engine.transport.selected_pair_changes,
                 ..Default::default()
             },
@@ -333,7 +406,10 @@ fn count(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-fn audio_figures(values: &mut dictionaries::InboundRtpStreamStats, audio: &lk_media::audio::AudioStats) {
+fn audio_figures(
+    values: &mut dictionaries::InboundRtpStreamStats,
+    audio: &lk_media::audio::AudioStats,
+) {
     values.packets_discarded = audio.packets_discarded;
     values.jitter_buffer_delay = audio.jitter_buffer_delay;
     values.jitter_buffer_target_delay = audio.jitter_buffer_target_delay;
@@ -350,7 +426,10 @@ fn audio_figures(values: &mut dictionaries::InboundRtpStreamStats, audio: &lk_me
     values.total_samples_duration = audio.total_samples_duration;
 }
 
-fn remote_outbound(local_id: String, remote: &RemoteSenderStats) -> dictionaries::RemoteOutboundRtpStreamStats {
+fn remote_outbound(
+    local_id: String,
+    remote: &RemoteSenderStats,
+) -> dictionaries::RemoteOutboundRtpStreamStats {
     dictionaries::RemoteOutboundRtpStreamStats {
         local_id,
         remote_timestamp: ntp_to_unix_ms(remote.ntp),
@@ -375,7 +454,9 @@ fn candidate_pair(pair: &PairStats) -> dictionaries::CandidatePairStats {
         current_round_trip_time: pair.current_rtt.map_or(0.0, seconds),
         total_round_trip_time: seconds(pair.total_rtt),
         responses_received: pair.responses_received,
-        available_outgoing_bitrate: pair.available_outgoing_bitrate.map_or(0.0, |bitrate| bitrate as f64),
+        available_outgoing_bitrate: pair
+            .available_outgoing_bitrate
+            .map_or(0.0, |bitrate| bitrate as f64),
         ..Default::default()
     }
 }
@@ -444,7 +525,10 @@ mod tests {
     #[test]
     fn ntp_time_becomes_unix_time() {
         assert_eq!(ntp_to_unix_ms(2_208_988_800_u64 << 32), 0.0);
-        assert_eq!(ntp_to_unix_ms((2_208_988_801_u64 << 32) + (1 << 31)), 1_500.0);
+        assert_eq!(
+            ntp_to_unix_ms((2_208_988_801_u64 << 32) + (1 << 31)),
+            1_500.0
+        );
         assert_eq!(ntp_to_unix_ms(0), 0.0);
     }
 }

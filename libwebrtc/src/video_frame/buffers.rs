@@ -85,7 +85,13 @@ macro_rules! three_planes {
         impl $name {
             /// A buffer of zeros. Strides are in samples; one below its row's width is raised to it.
             #[must_use]
-            pub fn with_strides(width: u32, height: u32, stride_y: u32, stride_u: u32, stride_v: u32) -> $name {
+            pub fn with_strides(
+                width: u32,
+                height: u32,
+                stride_y: u32,
+                stride_u: u32,
+                stride_v: u32,
+            ) -> $name {
                 let (chroma_width, chroma_height) = ($chroma_width(width), $chroma_height(height));
                 Self {
                     width,
@@ -99,7 +105,13 @@ macro_rules! three_planes {
             /// A buffer of zeros without padding.
             #[must_use]
             pub fn new(width: u32, height: u32) -> $name {
-                Self::with_strides(width, height, width, $chroma_width(width), $chroma_width(width))
+                Self::with_strides(
+                    width,
+                    height,
+                    width,
+                    $chroma_width(width),
+                    $chroma_width(width),
+                )
             }
 
             /// Samples in a chroma row.
@@ -151,7 +163,12 @@ macro_rules! three_planes {
 
 three_planes!(I420Buffer, u8, half, half);
 three_planes!(I422Buffer, u8, half, std::convert::identity::<u32>);
-three_planes!(I444Buffer, u8, std::convert::identity::<u32>, std::convert::identity::<u32>);
+three_planes!(
+    I444Buffer,
+    u8,
+    std::convert::identity::<u32>,
+    std::convert::identity::<u32>
+);
 three_planes!(I010Buffer, u16, half, half);
 
 fn size(value: i32) -> u32 {
@@ -174,7 +191,13 @@ impl I420Buffer {
     }
 
     fn copy(&self) -> Self {
-        Self { width: self.width, height: self.height, y: self.y.clone(), u: self.u.clone(), v: self.v.clone() }
+        Self {
+            width: self.width,
+            height: self.height,
+            y: self.y.clone(),
+            u: self.u.clone(),
+            v: self.v.clone(),
+        }
     }
 }
 
@@ -183,7 +206,14 @@ impl BufferSealed for I420Buffer {
         self.copy()
     }
 
-    fn to_argb(&self, format: VideoFormatType, dst: &mut [u8], dst_stride: u32, dst_width: i32, dst_height: i32) {
+    fn to_argb(
+        &self,
+        format: VideoFormatType,
+        dst: &mut [u8],
+        dst_stride: u32,
+        dst_width: i32,
+        dst_height: i32,
+    ) {
         let convert = match format {
             VideoFormatType::ARGB => yuv_helper::i420_to_argb,
             VideoFormatType::BGRA => yuv_helper::i420_to_bgra,
@@ -192,9 +222,18 @@ impl BufferSealed for I420Buffer {
         };
         // Never more than the picture has, nor more rows than the destination can take.
         let rows = dst.len().checked_div(dst_stride as usize).unwrap_or(0);
-        let width = dst_width.clamp(0, extent(self.width)).min(extent(dst_stride / 4));
-        let height = dst_height.unsigned_abs().min(self.height).min(u32::try_from(rows).unwrap_or(u32::MAX));
-        let height = if dst_height < 0 { -extent(height) } else { extent(height) };
+        let width = dst_width
+            .clamp(0, extent(self.width))
+            .min(extent(dst_stride / 4));
+        let height = dst_height
+            .unsigned_abs()
+            .min(self.height)
+            .min(u32::try_from(rows).unwrap_or(u32::MAX));
+        let height = if dst_height < 0 {
+            -extent(height)
+        } else {
+            extent(height)
+        };
         convert(
             &self.y.data,
             self.y.stride,
@@ -213,8 +252,16 @@ impl BufferSealed for I420Buffer {
 /// The other types become RGB by way of I420.
 macro_rules! argb_over_i420 {
     () => {
-        fn to_argb(&self, format: VideoFormatType, dst: &mut [u8], dst_stride: u32, dst_width: i32, dst_height: i32) {
-            self.to_i420().to_argb(format, dst, dst_stride, dst_width, dst_height);
+        fn to_argb(
+            &self,
+            format: VideoFormatType,
+            dst: &mut [u8],
+            dst_stride: u32,
+            dst_width: i32,
+            dst_height: i32,
+        ) {
+            self.to_i420()
+                .to_argb(format, dst, dst_stride, dst_width, dst_height);
         }
     };
 }
@@ -257,8 +304,21 @@ impl I420ABuffer {
     /// An opaque picture with these pixels.
     #[must_use]
     pub fn from_i420(buffer: I420Buffer) -> I420ABuffer {
-        let I420Buffer { width, height, y, u, v } = buffer;
-        Self { width, height, y, u, v, a: Plane::new(width, height, width, u8::MAX) }
+        let I420Buffer {
+            width,
+            height,
+            y,
+            u,
+            v,
+        } = buffer;
+        Self {
+            width,
+            height,
+            y,
+            u,
+            v,
+            a: Plane::new(width, height, width, u8::MAX),
+        }
     }
 
     /// Samples in a chroma row.
@@ -288,7 +348,12 @@ impl I420ABuffer {
     /// The planes, to be written. Takes the buffer exclusively, which the upstream crate does not.
     #[must_use]
     pub fn data_mut(&mut self) -> (&mut [u8], &mut [u8], &mut [u8], Option<&mut [u8]>) {
-        (&mut self.y.data, &mut self.u.data, &mut self.v.data, Some(&mut self.a.data))
+        (
+            &mut self.y.data,
+            &mut self.u.data,
+            &mut self.v.data,
+            Some(&mut self.a.data),
+        )
     }
 
     /// The picture in another size; a negative one counts as 0.
@@ -308,7 +373,13 @@ impl I420ABuffer {
 
 impl BufferSealed for I420ABuffer {
     fn to_i420(&self) -> I420Buffer {
-        I420Buffer { width: self.width, height: self.height, y: self.y.clone(), u: self.u.clone(), v: self.v.clone() }
+        I420Buffer {
+            width: self.width,
+            height: self.height,
+            y: self.y.clone(),
+            u: self.u.clone(),
+            v: self.v.clone(),
+        }
     }
 
     argb_over_i420!();
@@ -418,14 +489,35 @@ mod tests {
         assert_eq!((i420.chroma_width(), i420.chroma_height()), (3, 2));
         assert_eq!(i420.data().0.len(), 24);
         let i422 = I422Buffer::new(5, 3);
-        assert_eq!((i422.chroma_width(), i422.chroma_height(), i422.data().1.len()), (3, 3, 9));
+        assert_eq!(
+            (
+                i422.chroma_width(),
+                i422.chroma_height(),
+                i422.data().1.len()
+            ),
+            (3, 3, 9)
+        );
         let i444 = I444Buffer::new(5, 3);
-        assert_eq!((i444.chroma_width(), i444.chroma_height(), i444.data().2.len()), (5, 3, 15));
+        assert_eq!(
+            (
+                i444.chroma_width(),
+                i444.chroma_height(),
+                i444.data().2.len()
+            ),
+            (5, 3, 15)
+        );
         let i010 = I010Buffer::new(5, 3);
         assert_eq!((i010.data().0.len(), i010.data().1.len()), (15, 6));
         let nv12 = NV12Buffer::new(5, 3);
         assert_eq!(nv12.strides(), (5, 6));
-        assert_eq!((nv12.chroma_width(), nv12.chroma_height(), nv12.data().1.len()), (3, 2, 12));
+        assert_eq!(
+            (
+                nv12.chroma_width(),
+                nv12.chroma_height(),
+                nv12.data().1.len()
+            ),
+            (3, 2, 12)
+        );
     }
 
     #[test]
@@ -451,13 +543,30 @@ mod tests {
         for pair in uv.chunks_exact_mut(2) {
             pair.copy_from_slice(&[100, 200]);
         }
-        let buffers: [Box<dyn VideoBuffer>; 4] = [Box::new(i444), Box::new(i422), Box::new(i010), Box::new(nv12)];
+        let buffers: [Box<dyn VideoBuffer>; 4] = [
+            Box::new(i444),
+            Box::new(i422),
+            Box::new(i010),
+            Box::new(nv12),
+        ];
         for buffer in buffers {
             let i420 = buffer.to_i420();
             let (y, u, v) = i420.data();
-            assert!(y.iter().all(|&sample| sample == 90), "{:?}", buffer.buffer_type());
-            assert!(u.iter().all(|&sample| sample == 100), "{:?}", buffer.buffer_type());
-            assert!(v.iter().all(|&sample| sample == 200), "{:?}", buffer.buffer_type());
+            assert!(
+                y.iter().all(|&sample| sample == 90),
+                "{:?}",
+                buffer.buffer_type()
+            );
+            assert!(
+                u.iter().all(|&sample| sample == 100),
+                "{:?}",
+                buffer.buffer_type()
+            );
+            assert!(
+                v.iter().all(|&sample| sample == 200),
+                "{:?}",
+                buffer.buffer_type()
+            );
         }
     }
 

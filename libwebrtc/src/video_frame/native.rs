@@ -34,7 +34,11 @@ impl NativeBuffer {
         resolution: VideoResolution,
         pixel_format: DmaBufPixelFormat,
     ) -> Self {
-        Self { descriptor: dmabuf_fd, resolution, pixel_format }
+        Self {
+            descriptor: dmabuf_fd,
+            resolution,
+            pixel_format,
+        }
     }
 
     /// The descriptor it was made from.
@@ -65,12 +69,29 @@ impl VideoBuffer for NativeBuffer {
 impl BufferSealed for NativeBuffer {
     /// A DMA-BUF is not mapped here: the picture is black, and the log says so.
     fn to_i420(&self) -> I420Buffer {
-        log::warn!("a DMA-BUF of {:?} cannot be read by the processor; it is shown black", self.pixel_format);
+        log::warn!(
+            "a DMA-BUF of {:?} cannot be read by the processor; it is shown black",
+            self.pixel_format
+        );
         I420Buffer::new_black(self.resolution.width, self.resolution.height)
     }
 
-    fn to_argb(&self, format: VideoFormatType, dst: &mut [u8], dst_stride: u32, dst_width: i32, dst_height: i32) {
-        BufferSealed::to_argb(&BufferSealed::to_i420(self), format, dst, dst_stride, dst_width, dst_height);
+    fn to_argb(
+        &self,
+        format: VideoFormatType,
+        dst: &mut [u8],
+        dst_stride: u32,
+        dst_width: i32,
+        dst_height: i32,
+    ) {
+        BufferSealed::to_argb(
+            &BufferSealed::to_i420(self),
+            format,
+            dst,
+            dst_stride,
+            dst_width,
+            dst_height,
+        );
     }
 }
 
@@ -96,7 +117,14 @@ pub trait VideoFrameBufferExt: VideoBuffer {
 
     /// Writes the top left `dst_width * dst_height` pixels as packed RGB (BT.601, limited range). A negative
     /// height turns the picture upside down. Rows that do not fit into `dst` are left out.
-    fn to_argb(&self, format: VideoFormatType, dst: &mut [u8], dst_stride: u32, dst_width: i32, dst_height: i32);
+    fn to_argb(
+        &self,
+        format: VideoFormatType,
+        dst: &mut [u8],
+        dst_stride: u32,
+        dst_width: i32,
+        dst_height: i32,
+    );
 }
 
 impl<T: VideoBuffer> VideoFrameBufferExt for T {
@@ -104,7 +132,14 @@ impl<T: VideoBuffer> VideoFrameBufferExt for T {
         BufferSealed::to_i420(self)
     }
 
-    fn to_argb(&self, format: VideoFormatType, dst: &mut [u8], dst_stride: u32, dst_width: i32, dst_height: i32) {
+    fn to_argb(
+        &self,
+        format: VideoFormatType,
+        dst: &mut [u8],
+        dst_stride: u32,
+        dst_width: i32,
+        dst_height: i32,
+    ) {
         BufferSealed::to_argb(self, format, dst, dst_stride, dst_width, dst_height);
     }
 }
@@ -115,8 +150,14 @@ mod tests {
 
     #[test]
     fn a_dma_buf_keeps_its_descriptor_and_size() {
-        let buffer =
-            NativeBuffer::from_dmabuf(7, VideoResolution { width: 16, height: 8 }, DmaBufPixelFormat::YUV420M);
+        let buffer = NativeBuffer::from_dmabuf(
+            7,
+            VideoResolution {
+                width: 16,
+                height: 8,
+            },
+            DmaBufPixelFormat::YUV420M,
+        );
         assert_eq!(buffer.get_dmabuf_fd(), Some(7));
         assert_eq!((buffer.width(), buffer.height()), (16, 8));
         assert_eq!(VideoFrameBufferExt::to_i420(&buffer).data().1[0], 128);

@@ -17,19 +17,28 @@ impl<T: Copy + Default> Plane<T> {
     /// A plane of `fill`. A stride below the width is raised to it.
     pub(crate) fn new(width: u32, height: u32, stride: u32, fill: T) -> Self {
         let stride = stride.max(width);
-        Self { data: vec![fill; stride as usize * height as usize], width, height, stride }
+        Self {
+            data: vec![fill; stride as usize * height as usize],
+            width,
+            height,
+            stride,
+        }
     }
 
     /// The samples of one row, without the padding; empty past the last row.
     pub(crate) fn row(&self, row: u32) -> &[T] {
         let start = row as usize * self.stride as usize;
-        self.data.get(start..start + self.width as usize).unwrap_or_default()
+        self.data
+            .get(start..start + self.width as usize)
+            .unwrap_or_default()
     }
 
     /// The samples of one row, to be written; empty past the last row.
     pub(crate) fn row_mut(&mut self, row: u32) -> &mut [T] {
         let start = row as usize * self.stride as usize;
-        self.data.get_mut(start..start + self.width as usize).unwrap_or_default()
+        self.data
+            .get_mut(start..start + self.width as usize)
+            .unwrap_or_default()
     }
 }
 
@@ -82,10 +91,15 @@ pub(crate) fn scale<T: Sample>(source: &Plane<T>, width: u32, height: u32, step:
                 let mut sum = 0;
                 for row in rows.clone() {
                     let row = source.row(row);
-                    sum += columns.clone().map(|column| row[(column * step + part) as usize].widen()).sum::<u64>();
+                    sum += columns
+                        .clone()
+                        .map(|column| row[(column * step + part) as usize].widen())
+                        .sum::<u64>();
                 }
-                let count = u64::from(rows.end - rows.start) * u64::from(columns.end - columns.start);
-                scaled.row_mut(y)[(x * step + part) as usize] = T::narrow((sum + count / 2) / count);
+                let count =
+                    u64::from(rows.end - rows.start) * u64::from(columns.end - columns.start);
+                scaled.row_mut(y)[(x * step + part) as usize] =
+                    T::narrow((sum + count / 2) / count);
             }
         }
     }
