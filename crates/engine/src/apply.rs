@@ -138,6 +138,10 @@ impl Engine {
     /// Notes what each m-line can carry. An error, where that is nothing.
     fn learn_lines(&mut self, plan: &Plan) -> Option<ApplyError> {
         let mut unusable = None;
+        self.streams.estimating = plan
+            .media
+            .iter()
+            .any(|media| media.direction.sends() && media.transport_cc);
         self.streams
             .lines
             .retain(|mid, _| plan.media.iter().any(|media| media.mid == *mid));

@@ -438,6 +438,14 @@ impl Channels {
         }
     }
 
+    /// Nothing waits to be opened, sent, confirmed or closed.
+    pub(crate) fn idle(&self) -> bool {
+        self.zombies.is_empty()
+            && self.entries.iter().all(|entry| {
+                entry.state == ChannelState::Open && entry.queue.is_empty() && entry.in_flight == 0
+            })
+    }
+
     pub(crate) fn buffered(&self, key: ChannelKey) -> usize {
         self.by_key(key)
             .map_or(0, |entry| entry.queued + entry.in_flight)

@@ -10,7 +10,7 @@ use str0m::bwe::{Bitrate, BweKind};
 use str0m::media::KeyframeRequestKind;
 use str0m::net::Receive;
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
-use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Rtc, RtcError};
+use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Reason, Rtc, RtcError};
 
 use crate::candidate::{RemoteCandidate, parse_remote};
 use crate::channel::{Channels, STACK_BUFFER};
@@ -28,6 +28,9 @@ const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Remote candidates kept for a plan that is still to come.
 const PENDING_CANDIDATES: usize = 100;
+
+/// How far apart an engine without work for its bandwidth estimator wakes up.
+const QUIET_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A deadline further away than this is none.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -275,6 +278,11 @@ impl Engine {
                     if self.kick || !self.events.is_empty() {
                         continue;
                     }
+                    let at = if self.quiet() {
+                        at.max(self.now + QUIET_INTERVAL)
+                    } else {
+                        at
+                    };
                     let stack = (at < self.now + NEVER).then_some(at);
                     return Output::Timeout(stack.into_iter().chain(self.ice.deadline()).min());
                 }
@@ -515,6 +523,18 @@ impl Engine {
 
     fn over(&self) -> bool {
         self.closed || matches!(self.dtls, DtlsState::Closed | DtlsState::Failed)
+    }
+
+    /// Whether the next deadline is only the bandwidth estimator's, 40 times a second, with nothing to
+    /// estimate: no numbered packets go out, and nothing else is under way that counts in tens of
+    /// milliseconds. Packets in either direction bring the time along, too.
+    fn quiet(&self) -> bool {
+        self.rtc.last_timeout_reason() == Reason::BweDelayControl
+            && self.dtls == DtlsState::Connected
+            && matches!(self.ice.state(), IceState::Connected | IceState::Completed)
+            && !self.streams.estimating
+            && !self.streams.receives_video()
+            && self.channels.idle()
     }
 
     pub(crate) fn set_dtls(&mut self, state: DtlsState) {

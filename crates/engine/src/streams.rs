@@ -114,6 +114,8 @@ pub(crate) struct Streams {
     pub(crate) lines: HashMap<Mid, Line>,
     pub(crate) outbound: HashMap<Ssrc, Outbound>,
     pub(crate) inbound: HashMap<Ssrc, Inbound>,
+    /// Some m-line sends numbered packets, which the estimator lives on.
+    pub(crate) estimating: bool,
 }
 
 impl Streams {
@@ -245,6 +247,12 @@ impl Streams {
         if let Some(inbound) = stream {
             inbound.nacks = stats.nacks;
         }
+    }
+
+    pub(crate) fn receives_video(&self) -> bool {
+        self.inbound
+            .values()
+            .any(|inbound| inbound.kind == MediaKind::Video)
     }
 
     /// A source of ours to speak under, or one that says nothing.

@@ -418,3 +418,16 @@ fn closing_tells_the_peer_and_later_calls_do_nothing() {
     idle.with(Side::A, |engine, now| engine.close(now));
     assert_eq!(idle.engine(Side::A).ice_state(), IceState::Closed);
 }
+
+#[test]
+fn an_idle_connection_sleeps() {
+    let mut call = Call::connected(session(), Link::clean());
+    call.run(5000);
+    let mut wakeups = 0;
+    call.pair.run_until(Duration::from_secs(10), |_| {
+        wakeups += 1;
+        false
+    });
+    // Both ends together: timers, and the datagrams of connectivity checks.
+    assert!(wakeups < 200, "{wakeups} in ten seconds");
+}
