@@ -66,7 +66,7 @@ fn sines_through_the_pass_band_keep_level_and_90_db() {
         let mut worst = f64::MAX;
         for part in [0.013, 0.11, 0.23, 0.37, 0.5, 0.61, 0.72, 0.81, 0.86] {
             let hz = nyquist * part;
-            let out = resampled(from, to, &sine(from, from as usize / 16, hz));
+            let out = resampled(from, to, &sine(from, from as usize / 8, hz));
             let settled = &out[out.len() / 10..];
             let (snr, level) = fit(settled, to, hz);
             worst = worst.min(snr);
@@ -87,7 +87,7 @@ fn what_the_lower_rate_cannot_hold_is_gone() {
             if hz > f64::from(from) * 0.49 {
                 continue;
             }
-            let out = resampled(from, to, &sine(from, from as usize / 16, hz));
+            let out = resampled(from, to, &sine(from, from as usize / 8, hz));
             let peak = out[out.len() / 10..]
                 .iter()
                 .map(|sample| sample.unsigned_abs())
@@ -105,7 +105,7 @@ fn what_the_lower_rate_cannot_hold_is_gone() {
 fn a_pair_without_a_common_divisor_is_as_clean() {
     for (from, to) in [(44_101, 48_000), (47_999, 16_001), (8_000, 191_999)] {
         let hz = f64::from(from.min(to)) * 0.3;
-        let out = resampled(from, to, &sine(from, from as usize / 16, hz));
+        let out = resampled(from, to, &sine(from, from as usize / 8, hz));
         let (snr, _) = fit(&out[out.len() / 10..], to, hz);
         assert!(snr > 90.0, "{from} to {to}: {snr:.1} dB");
     }
