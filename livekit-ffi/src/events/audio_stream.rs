@@ -28,7 +28,8 @@ use crate::{
     },
 };
 
-/// A stream that the host holds; dropping the handle ends it, without EOS.
+/// A stream that the host holds. Dropping the handle discards what is queued and ends it: hosts wait for the EOS
+/// that follows (the Python SDK's `AudioStream.aclose` does).
 pub(crate) struct AudioStreamObject {
     pub(crate) handle: HandleId,
     pub(crate) events: Arc<EventQueue>,
@@ -77,7 +78,7 @@ pub(crate) async fn of_track(
     tokio::select! {
         () = sender.pump(track) => {}
         () = ended.cancelled() => {}
-        () = dropped.cancelled() => return,
+        () = dropped.cancelled() => {}
     }
     sender.end();
 }
@@ -126,9 +127,8 @@ pub(crate) async fn of_participant(
             }
         }
     };
-    if dropped.run_until_cancelled(followed).await.is_some() {
-        sender.end();
-    }
+    dropped.run_until_cancelled(followed).await;
+    sender.end();
 }
 
 /// Turns frames into events of one stream.
