@@ -111,6 +111,10 @@ impl RtcAudioTrack {
         });
     }
 
+    pub(crate) fn track_state(&self) -> &TrackState {
+        &self.inner.state
+    }
+
     /// What a sender sends; nothing for a remote track.
     pub(crate) fn source(&self) -> Option<&AudioSource> {
         match &self.inner.origin {

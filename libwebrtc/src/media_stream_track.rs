@@ -53,6 +53,14 @@ impl MediaStreamTrack {
         }
     }
 
+    /// Whether media is kept back.
+    pub(crate) fn withheld(&self) -> bool {
+        match self {
+            Self::Video(track) => track.track_state().withheld(),
+            Self::Audio(track) => track.track_state().withheld(),
+        }
+    }
+
     /// Says that the source is gone for good; streams on the track end.
     pub(crate) fn end(&self) {
         match self {
@@ -115,10 +123,15 @@ impl TrackState {
         self.withheld.store(withhold, Ordering::Release);
     }
 
+    /// Whether media is kept back.
+    pub(crate) fn withheld(&self) -> bool {
+        self.withheld.load(Ordering::Acquire)
+    }
+
     /// Whether media passes: enabled, not withheld and live.
     pub(crate) fn passes(&self) -> bool {
         self.enabled()
-            && !self.withheld.load(Ordering::Acquire)
+            && !self.withheld()
             && !self.ended.load(Ordering::Acquire)
     }
 

@@ -96,7 +96,7 @@ pub mod native {
 
         use super::*;
         use crate::media_stream_track::RtcTrackState;
-        use crate::video_frame::{I420Buffer, VideoBuffer, VideoFrame, VideoRotation};
+        use crate::video_frame::{I420Buffer, VideoFrame, VideoRotation};
         use crate::video_source::{VideoResolution, native::NativeVideoSource};
 
         fn poll(stream: &mut NativeVideoStream) -> Poll<Option<BoxVideoFrame>> {

@@ -571,3 +571,73 @@ async fn settings_that_cannot_be_are_refused() {
         .expect("a candidate");
     assert!(connection.add_ice_candidate(candidate).await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exchange_is_asked_for_once_until_it_is_done() {
+    let pair = Pair::new();
+    let asked = Arc::new(Mutex::new(0));
+    let count = asked.clone();
+    pair.alice
+        .on_negotiation_needed(Some(Box::new(move |_| *count.lock().expect("lock") += 1)));
+    let asked = || *asked.lock().expect("lock");
+    for _ in 0..3 {
+        pair.alice
+            .add_transceiver_for_media(MediaType::Audio, sending())
+            .expect("transceiver");
+    }
+    assert_eq!(asked(), 1);
+    pair.negotiate().await;
+    assert_eq!(asked(), 1, "everything is negotiated");
+    pair.alice
+        .create_data_channel("late", DataChannelInit::default())
+        .expect("channel");
+    assert_eq!(asked(), 2);
+    pair.negotiate().await;
+    pair.alice.restart_ice();
+    assert_eq!(asked(), 3);
+    pair.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_muted_track_is_silent_until_it_is_unmuted() {
+    let pair = Pair::new();
+    let source = NativeAudioSource::new(AudioSourceOptions::default(), 48_000, 1, 100);
+    let track = pair
+        .factory
+        .create_audio_track("microphone", source.clone());
+    pair.alice
+        .add_transceiver(track.clone().into(), sending())
+        .expect("transceiver");
+    let mut heard = tracks(&pair.bob);
+    let mut up = connected(&pair.alice);
+    pair.negotiate().await;
+    let MediaStreamTrack::Audio(heard) = within("track", heard.recv()).await.expect("a track")
+    else {
+        panic!("not an audio track");
+    };
+    within("connected", up.recv()).await;
+    let feeding = play_tone(source);
+    let mut stream = NativeAudioStream::new(heard, 48_000, 1);
+    let loud =
+        |frame: &AudioFrame<'_>| frame.data.iter().any(|sample| sample.unsigned_abs() > 6_000);
+    within("tone", async {
+        while !loud(&stream.next().await.expect("the stream goes on")) {}
+    })
+    .await;
+    assert!(track.set_enabled(false));
+    within("silence", async {
+        let mut quiet = 0;
+        while quiet < 30 {
+            let frame = stream.next().await.expect("the stream goes on");
+            quiet = if loud(&frame) { 0 } else { quiet + 1 };
+        }
+    })
+    .await;
+    assert!(track.set_enabled(true));
+    within("tone again", async {
+        while !loud(&stream.next().await.expect("the stream goes on")) {}
+    })
+    .await;
+    feeding.abort();
+    pair.close();
+}

@@ -104,7 +104,7 @@ fn check_blocks(length: usize, sample_rate: i32, num_channels: i32) -> Result<()
             "sample rate {sample_rate} Hz with {num_channels} channels cannot be processed"
         )));
     }
-    if length == 0 || length % block != 0 {
+    if length == 0 || !length.is_multiple_of(block) {
         return Err(invalid(format!(
             "{length} samples are not a multiple of 10 ms ({block} samples)"
         )));

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use crate::audio_track::RtcAudioTrack;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::pipeline::audio_recv::{AudioRecv, AudioRecvParams, IncomingAudio};
+use crate::rtp_sender::SenderSettings;
 use crate::video_track::RtcVideoTrack;
 
 /// Payload types that no packet has, for the time before the first exchange.
@@ -28,6 +29,8 @@ pub(crate) struct TransceiverMedia {
     receiver_track: MediaStreamTrack,
     /// Decodes the receiver's audio while somebody listens.
     audio: Option<AudioRecv>,
+    /// What the application set for the sender beside what is negotiated.
+    settings: SenderSettings,
 }
 
 impl TransceiverMedia {
@@ -49,6 +52,7 @@ impl TransceiverMedia {
             sender_track: Mutex::new(None),
             receiver_track,
             audio,
+            settings: SenderSettings::default(),
         }
     }
 
@@ -68,6 +72,10 @@ impl TransceiverMedia {
         *self.sender_track.lock() = track;
     }
 
+    pub(crate) fn settings(&self) -> &SenderSettings {
+        &self.settings
+    }
+
     pub(crate) fn receiver_track(&self) -> MediaStreamTrack {
         self.receiver_track.clone()
     }
@@ -79,6 +87,9 @@ impl TransceiverMedia {
 
     /// A packet came in for the m-line.
     pub(crate) fn receive(&self, packet: &IncomingRtp) {
+        if self.receiver_track.withheld() {
+            return;
+        }
         if let Some(audio) = &self.audio {
             audio.push(
                 packet.pt,

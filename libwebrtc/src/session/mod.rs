@@ -10,7 +10,7 @@ mod channel;
 mod media;
 mod observers;
 mod outbox;
-mod runtime;
+pub(crate) mod runtime;
 mod senders;
 mod state;
 mod stats;
@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use channel::Channel;
-pub(crate) use media::TransceiverMedia;
+pub(crate) use media::{MediaEntry, TransceiverMedia};
 pub(crate) use observers::Observers;
 pub(crate) use state::{ConnectionStates, States};
 pub(crate) use stats::SessionStats;
@@ -55,6 +55,8 @@ struct Shared {
     states: Arc<States>,
     commands: mpsc::UnboundedSender<Command>,
     closed: AtomicBool,
+    /// W3C `[[NegotiationNeeded]]`: the application was told, and no exchange has answered it yet.
+    negotiation_needed: AtomicBool,
 }
 
 /// What the JSEP lock guards.
@@ -89,6 +91,7 @@ impl PeerSession {
                 states,
                 commands,
                 closed: AtomicBool::new(false),
+                negotiation_needed: AtomicBool::new(false),
             }),
         })
     }
@@ -190,7 +193,13 @@ impl PeerSession {
 
     /// Fires `negotiationneeded` where the W3C algorithm says so.
     pub(crate) fn check_negotiation_needed(&self) {
-        if self.with_jsep(|jsep| jsep.session.negotiation_needed()) {
+        let needed = self.with_jsep(|jsep| {
+            // While an exchange is under way its end decides (W3C §4.7.3 step 2.3).
+            (jsep.session.signaling_state() == lk_jsep::SignalingState::Stable)
+                .then(|| jsep.session.negotiation_needed())
+        });
+        let Some(needed) = needed else { return };
+        if !self.shared.negotiation_needed.swap(needed, Ordering::AcqRel) && needed {
             self.shared.observers.negotiation_needed.call(|callback| callback(0));
         }
     }

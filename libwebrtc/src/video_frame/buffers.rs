@@ -341,12 +341,20 @@ impl I420ABuffer {
 
     /// The planes Y, U, V and alpha, padding included.
     #[must_use]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the signature of the crate this one stands in for"
+    )]
     pub fn data(&self) -> (&[u8], &[u8], &[u8], Option<&[u8]>) {
         (&self.y.data, &self.u.data, &self.v.data, Some(&self.a.data))
     }
 
     /// The planes, to be written. Takes the buffer exclusively, which the upstream crate does not.
     #[must_use]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the signature of the crate this one stands in for"
+    )]
     pub fn data_mut(&mut self) -> (&mut [u8], &mut [u8], &mut [u8], Option<&mut [u8]>) {
         (
             &mut self.y.data,
