@@ -80,7 +80,8 @@ impl EncoderConfig {
             } else {
                 Profile::Voice
             },
-            complexity: 9,
+            // The least effort at which libopus still tells music from speech; 9 takes a fifth more time.
+            complexity: 7,
         }
     }
 }
