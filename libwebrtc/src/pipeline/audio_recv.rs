@@ -62,11 +62,25 @@ impl AudioRecv {
     ///
     /// # Errors
     /// Where libopus has no memory for a decoder.
-    pub(crate) fn new(handle: Handle, params: AudioRecvParams) -> Result<Self, lk_codecs::opus::Error> {
+    pub(crate) fn new(
+        handle: Handle,
+        params: AudioRecvParams,
+    ) -> Result<Self, lk_codecs::opus::Error> {
         let jitter = JitterBuffer::new(OpusStream::new(2)?, JitterConfig::default());
-        let state =
-            State { params, jitter, sinks: SinkSet::default(), pcm: Vec::new(), pulling: false, ended: false };
-        Ok(Self { shared: Arc::new(Shared { handle, state: Mutex::new(state) }) })
+        let state = State {
+            params,
+            jitter,
+            sinks: SinkSet::default(),
+            pcm: Vec::new(),
+            pulling: false,
+            ended: false,
+        };
+        Ok(Self {
+            shared: Arc::new(Shared {
+                handle,
+                state: Mutex::new(state),
+            }),
+        })
     }
 
     /// Takes other payload types from now on, as after a renegotiation.
@@ -142,7 +156,9 @@ async fn pull(shared: Weak<Shared>) {
     let mut idle_pulls = 0;
     loop {
         tokio::time::sleep_until(due).await;
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         let now = Instant::now();
         let state = &mut *shared.state.lock();
         if state.ended || state.sinks.is_empty() || idle_pulls > IDLE_PULLS {
@@ -151,10 +167,21 @@ async fn pull(shared: Weak<Shared>) {
         }
         let pulled = state.jitter.pull_into(now.into_std(), &mut state.pcm);
         idle_pulls = if pulled.idle { idle_pulls + 1 } else { 0 };
-        let channels = u32::try_from(state.jitter.channels()).expect("a decoder has 1 or 2 channels");
-        state.sinks.push(&state.pcm, AudioFormat { sample_rate: SAMPLE_RATE, channels });
+        let channels =
+            u32::try_from(state.jitter.channels()).expect("a decoder has 1 or 2 channels");
+        state.sinks.push(
+            &state.pcm,
+            AudioFormat {
+                sample_rate: SAMPLE_RATE,
+                channels,
+            },
+        );
         // After a long stall of the whole process the missed pulls are not made up for.
-        due = if now > due + 20 * TICK { aligned(now) } else { due + TICK };
+        due = if now > due + 20 * TICK {
+            aligned(now)
+        } else {
+            due + TICK
+        };
     }
 }
 
@@ -164,5 +191,9 @@ fn aligned(now: Instant) -> Instant {
     let since = now.saturating_duration_since(*ORIGIN.get_or_init(|| now));
     let tick = TICK.as_micros();
     let over = since.as_micros() % tick;
-    if over == 0 { now } else { now + Duration::from_micros(u64::try_from(tick - over).expect("below a tick")) }
+    if over == 0 {
+        now
+    } else {
+        now + Duration::from_micros(u64::try_from(tick - over).expect("below a tick"))
+    }
 }

@@ -125,7 +125,12 @@ impl AudioSend {
     ) -> Result<Self, lk_codecs::opus::Error> {
         let packets = OpusPackets::new(source.format(), params.clone(), clock_now())?;
         let tap = source.tap(threshold_ms(&params));
-        let control = Control { params, enabled, loss: None, restart: false };
+        let control = Control {
+            params,
+            enabled,
+            loss: None,
+            restart: false,
+        };
         let shared = Arc::new(Shared {
             control: Mutex::new(control),
             changed: Notify::new(),
@@ -251,7 +256,12 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
     fn apply(&mut self) -> Result<(), lk_codecs::opus::Error> {
         let (params, enabled, loss, restart) = {
             let mut control = self.shared.control.lock();
-            (control.params.clone(), control.enabled, control.loss.take(), std::mem::take(&mut control.restart))
+            (
+                control.params.clone(),
+                control.enabled,
+                control.loss.take(),
+                std::mem::take(&mut control.restart),
+            )
         };
         if threshold_ms(&params) != threshold_ms(self.packets.params()) {
             self.tap = self.source.tap(threshold_ms(&params));
@@ -321,8 +331,16 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
             Phase::Tail { sent } => {
                 let encoded = self.packets.push_silence(&mut self.out)?;
                 let quiet = !encoded.voice_activity || sent + 1 >= TAIL_FRAMES;
-                self.phase = if quiet { Phase::Idle } else { Phase::Tail { sent: sent + 1 } };
-                self.last = if sent == 0 { Instant::now() } else { self.last + FRAME };
+                self.phase = if quiet {
+                    Phase::Idle
+                } else {
+                    Phase::Tail { sent: sent + 1 }
+                };
+                self.last = if sent == 0 {
+                    Instant::now()
+                } else {
+                    self.last + FRAME
+                };
                 self.publish_levels();
             }
             Phase::Idle => {
@@ -359,7 +377,8 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
 /// senders, so that one that takes another's SSRC over goes on where that one would be.
 fn clock_now() -> u32 {
     static START: OnceLock<(Instant, u32)> = OnceLock::new();
-    let (origin, random) = START.get_or_init(|| (Instant::now(), RandomState::new().hash_one(0_u8) as u32));
+    let (origin, random) =
+        START.get_or_init(|| (Instant::now(), RandomState::new().hash_one(0_u8) as u32));
     random.wrapping_add((origin.elapsed().as_micros() * 48 / 1_000) as u32)
 }
 

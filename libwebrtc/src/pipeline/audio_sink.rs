@@ -25,7 +25,11 @@ impl SinkConfig {
     /// # Errors
     /// Where rate or channels are out of range.
     pub(crate) fn new(sample_rate: u32, channels: u32) -> Result<Self, lk_dsp::Error> {
-        Ok(Self { format: AudioFormat::new(sample_rate, channels)?, frame_ms: 10, capacity: Some(10) })
+        Ok(Self {
+            format: AudioFormat::new(sample_rate, channels)?,
+            frame_ms: 10,
+            capacity: Some(10),
+        })
     }
 }
 
@@ -57,7 +61,9 @@ impl AudioFrames {
 
 impl std::fmt::Debug for AudioFrames {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AudioFrames").field("closed", &self.queue.is_none()).finish()
+        f.debug_struct("AudioFrames")
+            .field("closed", &self.queue.is_none())
+            .finish()
     }
 }
 
@@ -84,7 +90,12 @@ impl SinkSet {
         if self.ended {
             queue.end();
         } else {
-            let sink = Sink { config, queue: Arc::downgrade(&queue), converter: None, pending: Vec::new() };
+            let sink = Sink {
+                config,
+                queue: Arc::downgrade(&queue),
+                converter: None,
+                pending: Vec::new(),
+            };
             self.sinks.push(sink);
         }
         AudioFrames { queue: Some(queue) }
@@ -129,7 +140,10 @@ impl Drop for SinkSet {
 
 impl std::fmt::Debug for SinkSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SinkSet").field("sinks", &self.sinks.len()).field("ended", &self.ended).finish()
+        f.debug_struct("SinkSet")
+            .field("sinks", &self.sinks.len())
+            .field("ended", &self.ended)
+            .finish()
     }
 }
 
@@ -149,7 +163,11 @@ impl Sink {
         while self.pending.len() >= frame_len {
             let rest = self.pending.split_off(frame_len);
             let samples = std::mem::replace(&mut self.pending, rest);
-            queue.push(AudioFrame { samples, sample_rate: to.sample_rate, num_channels: to.channels });
+            queue.push(AudioFrame {
+                samples,
+                sample_rate: to.sample_rate,
+                num_channels: to.channels,
+            });
         }
     }
 

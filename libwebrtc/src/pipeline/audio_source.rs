@@ -29,7 +29,9 @@ pub(crate) enum AudioSourceError {
     #[error("audio source: {0}")]
     Format(#[from] lk_dsp::Error),
     /// Not a multiple of 10 ms, or too long.
-    #[error("audio source: queue_size_ms {queue_size_ms} is not a multiple of 10 up to {MAX_QUEUE_MS}")]
+    #[error(
+        "audio source: queue_size_ms {queue_size_ms} is not a multiple of 10 up to {MAX_QUEUE_MS}"
+    )]
     QueueSize {
         /// What was asked for, ms.
         queue_size_ms: u32,
@@ -110,7 +112,12 @@ impl AudioSource {
             return Err(AudioSourceError::QueueSize { queue_size_ms });
         }
         let capacity = format.ten_ms() * (queue_size_ms / 10) as usize;
-        let queue = Queue { samples: VecDeque::new(), due: Instant::now(), pacing: false, clears: 0 };
+        let queue = Queue {
+            samples: VecDeque::new(),
+            due: Instant::now(),
+            pacing: false,
+            clears: 0,
+        };
         let shared = Shared {
             handle,
             format,
@@ -120,7 +127,9 @@ impl AudioSource {
             turn: tokio::sync::Mutex::default(),
             room: Notify::new(),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     /// Takes a frame of any length and returns when all of it is in the queue, or has been handed on. Concurrent
@@ -149,7 +158,11 @@ impl AudioSource {
             return Err(AudioSourceError::Empty);
         }
         if !samples.len().is_multiple_of(channels as usize) {
-            return Err(lk_dsp::Error::PartialFrame { samples: samples.len(), channels }.into());
+            return Err(lk_dsp::Error::PartialFrame {
+                samples: samples.len(),
+                channels,
+            }
+            .into());
         }
         if shared.capacity == 0 {
             shared.deliver(samples);
@@ -214,14 +227,20 @@ impl Shared {
         let tick = self.format.ten_ms();
         let now = Instant::now();
         let mut queue = self.queue.lock();
-        if !queue.pacing && queue.samples.is_empty() && samples.len() >= tick && now + EARLY >= queue.due {
+        if !queue.pacing
+            && queue.samples.is_empty()
+            && samples.len() >= tick
+            && now + EARLY >= queue.due
+        {
             // The usual case of a host in real time: the block leaves straight away.
             queue.advance(now);
             drop(queue);
             self.deliver(&samples[..tick]);
             return tick;
         }
-        let count = samples.len().min(self.capacity.saturating_sub(queue.samples.len()));
+        let count = samples
+            .len()
+            .min(self.capacity.saturating_sub(queue.samples.len()));
         queue.samples.extend(&samples[..count]);
         if !queue.pacing && count > 0 {
             queue.pacing = true;
@@ -258,9 +277,13 @@ async fn pace(shared: Weak<Shared>) {
     let mut waited = false;
     loop {
         // Weak while it sleeps: a source that everybody dropped is not played to the end.
-        let Some(due) = shared.upgrade().map(|shared| shared.queue.lock().due) else { return };
+        let Some(due) = shared.upgrade().map(|shared| shared.queue.lock().due) else {
+            return;
+        };
         tokio::time::sleep_until(due).await;
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         let tick = shared.format.ten_ms();
         let now = Instant::now();
         {

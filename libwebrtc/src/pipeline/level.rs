@@ -26,7 +26,10 @@ pub(crate) fn rms(samples: &[i16]) -> f64 {
     if samples.is_empty() {
         return 0.0;
     }
-    let sum: u64 = samples.iter().map(|&sample| u64::from(sample.unsigned_abs()).pow(2)).sum();
+    let sum: u64 = samples
+        .iter()
+        .map(|&sample| u64::from(sample.unsigned_abs()).pow(2))
+        .sum();
     (sum as f64 / samples.len() as f64).sqrt() / 32_768.0
 }
 

@@ -1,6 +1,8 @@
 //! PCM of a source to RTP payloads: conversion, Opus, RED, timestamps, level. No time, no task.
 
-use lk_codecs::opus::{Encoded, Encoder, EncoderConfig, Error, FrameDuration, MAX_PACKET_BYTES, Profile, SAMPLE_RATES};
+use lk_codecs::opus::{
+    Encoded, Encoder, EncoderConfig, Error, FrameDuration, MAX_PACKET_BYTES, Profile, SAMPLE_RATES,
+};
 use lk_dsp::{AudioFormat, Converter};
 use lk_media::audio::red::{self, Block};
 
@@ -38,7 +40,11 @@ pub(super) struct OpusPackets {
 }
 
 impl OpusPackets {
-    pub(super) fn new(source: AudioFormat, params: AudioSendParams, timestamp: u32) -> Result<Self, Error> {
+    pub(super) fn new(
+        source: AudioFormat,
+        params: AudioSendParams,
+        timestamp: u32,
+    ) -> Result<Self, Error> {
         let (encoder, converter) = coder(source, &params)?;
         Ok(Self {
             source,
@@ -62,13 +68,23 @@ impl OpusPackets {
         }
         let before = encoder_config(self.source, &self.params);
         let after = encoder_config(self.source, &params);
-        let same_shape = (before.channels, before.frame, before.sample_rate, before.profile)
-            == (after.channels, after.frame, after.sample_rate, after.profile);
+        let same_shape = (
+            before.channels,
+            before.frame,
+            before.sample_rate,
+            before.profile,
+        ) == (
+            after.channels,
+            after.frame,
+            after.sample_rate,
+            after.profile,
+        );
         if same_shape {
             self.encoder.set_bitrate(after.bitrate)?;
             self.encoder.set_dtx(after.dtx)?;
             self.encoder.set_fec(after.fec)?;
-            self.encoder.set_max_playback_rate(params.max_playback_rate.unwrap_or(48_000))?;
+            self.encoder
+                .set_max_playback_rate(params.max_playback_rate.unwrap_or(48_000))?;
         } else {
             (self.encoder, self.converter) = coder(self.source, &params)?;
             self.encoder.set_loss_percent(percent(self.loss))?;
@@ -87,7 +103,11 @@ impl OpusPackets {
     /// Takes a receiver's report of lost packets, 0 to 1, in: quickly upwards, slowly down.
     pub(super) fn report_loss(&mut self, lost: f64) -> Result<(), Error> {
         let lost = lost.clamp(0.0, 1.0);
-        self.loss = if lost > self.loss { lost } else { 0.8 * self.loss + 0.2 * lost };
+        self.loss = if lost > self.loss {
+            lost
+        } else {
+            0.8 * self.loss + 0.2 * lost
+        };
         self.encoder.set_loss_percent(percent(self.loss))
     }
 
@@ -97,7 +117,11 @@ impl OpusPackets {
     }
 
     /// Encodes interleaved samples of the source and hands out every packet that comes to be.
-    pub(super) fn push(&mut self, samples: &[i16], emit: &mut impl FnMut(OutgoingAudio)) -> Result<(), Error> {
+    pub(super) fn push(
+        &mut self,
+        samples: &[i16],
+        emit: &mut impl FnMut(OutgoingAudio),
+    ) -> Result<(), Error> {
         match &mut self.converter {
             Some(converter) => {
                 // Whole frames of the source's own format: nothing in it can be refused.
@@ -112,7 +136,10 @@ impl OpusPackets {
             let frame = &self.pending[at..at + len];
             at += len;
             let level = rms(frame);
-            self.levels.add(frame, f64::from(self.encoder.config().frame.rtp_ticks()) / 48_000.0);
+            self.levels.add(
+                frame,
+                f64::from(self.encoder.config().frame.rtp_ticks()) / 48_000.0,
+            );
             let encoded = self.encoder.encode(frame, &mut self.packet[..])?;
             self.finish(encoded, minus_dbov(level), emit);
         }
@@ -121,11 +148,17 @@ impl OpusPackets {
     }
 
     /// Encodes a frame of silence, after what is pending.
-    pub(super) fn push_silence(&mut self, emit: &mut impl FnMut(OutgoingAudio)) -> Result<Encoded, Error> {
+    pub(super) fn push_silence(
+        &mut self,
+        emit: &mut impl FnMut(OutgoingAudio),
+    ) -> Result<Encoded, Error> {
         let len = self.encoder.frame_len();
         self.pending.resize(len, 0);
         let level = rms(&self.pending);
-        self.levels.add(&self.pending, f64::from(self.encoder.config().frame.rtp_ticks()) / 48_000.0);
+        self.levels.add(
+            &self.pending,
+            f64::from(self.encoder.config().frame.rtp_ticks()) / 48_000.0,
+        );
         let encoded = self.encoder.encode(&self.pending, &mut self.packet[..])?;
         self.pending.clear();
         self.finish(encoded, minus_dbov(level), emit);
@@ -143,11 +176,23 @@ impl OpusPackets {
     /// Sends a header without sound: the stream lives, and the far decoder stays in its silence.
     pub(super) fn keep_alive(&mut self, emit: &mut impl FnMut(OutgoingAudio)) {
         // CELT fullband 20 ms (or 10), mono or stereo, one frame of no bytes (RFC 6716 §3.1, §3.2.1).
-        let configuration = if self.encoder.config().frame == FrameDuration::Ms10 { 30 } else { 31 };
+        let configuration = if self.encoder.config().frame == FrameDuration::Ms10 {
+            30
+        } else {
+            31
+        };
         let stereo = u8::from(self.encoder.config().channels == 2);
         self.packet[0] = (configuration << 3) | (stereo << 2);
         let duration = self.encoder.config().frame.rtp_ticks();
-        self.finish(Encoded { len: 1, duration, voice_activity: false }, 127, emit);
+        self.finish(
+            Encoded {
+                len: 1,
+                duration,
+                voice_activity: false,
+            },
+            127,
+            emit,
+        );
     }
 
     /// Moves the clock on by `ticks` in which nothing was sent; whole frames, so that receivers see no odd steps.
@@ -173,7 +218,11 @@ impl OpusPackets {
                 let payload = redundant(self.params.pt.0, opus, timestamp, &self.sent);
                 let generations = if self.loss > HEAVY_LOSS { 2 } else { 1 };
                 // The oldest buffer is used again.
-                let mut kept = if self.sent.len() >= generations { self.sent.remove(0).1 } else { Vec::new() };
+                let mut kept = if self.sent.len() >= generations {
+                    self.sent.remove(0).1
+                } else {
+                    Vec::new()
+                };
                 self.sent.truncate(generations - 1);
                 kept.clear();
                 kept.extend_from_slice(opus);
@@ -184,7 +233,14 @@ impl OpusPackets {
         };
         let marker = std::mem::take(&mut self.marker);
         let voice = encoded.voice_activity && level <= VOICE_DBOV;
-        emit(OutgoingAudio { pt, timestamp, marker, payload, level, voice });
+        emit(OutgoingAudio {
+            pt,
+            timestamp,
+            marker,
+            payload,
+            level,
+            voice,
+        });
     }
 }
 
@@ -199,7 +255,11 @@ fn redundant(pt: u8, opus: &[u8], timestamp: u32, sent: &[(u32, Vec<u8>)]) -> Ve
             break;
         }
         first -= 1;
-        blocks[first] = Block { pt, offset: timestamp.wrapping_sub(*at), payload };
+        blocks[first] = Block {
+            pt,
+            offset: timestamp.wrapping_sub(*at),
+            payload,
+        };
     }
     let mut out = Vec::with_capacity(size + 1 + 4 * (blocks.len() - first));
     red::join(pt, opus, &blocks[first..], &mut out).expect("a negotiated payload type has 7 bits");
@@ -211,11 +271,18 @@ fn percent(loss: f64) -> u8 {
 }
 
 /// The encoder for a source, and what turns the source's samples into the encoder's.
-fn coder(source: AudioFormat, params: &AudioSendParams) -> Result<(Encoder, Option<Converter>), Error> {
+fn coder(
+    source: AudioFormat,
+    params: &AudioSendParams,
+) -> Result<(Encoder, Option<Converter>), Error> {
     let config = encoder_config(source, params);
-    let format = AudioFormat { sample_rate: config.sample_rate, channels: config.channels };
+    let format = AudioFormat {
+        sample_rate: config.sample_rate,
+        channels: config.channels,
+    };
     let converter = (format != source).then(|| {
-        Converter::new(source, format).expect("the source checked its format, and Opus's formats are in range")
+        Converter::new(source, format)
+            .expect("the source checked its format, and Opus's formats are in range")
     });
     let mut encoder = Encoder::new(config)?;
     if let Some(rate) = params.max_playback_rate {
@@ -225,17 +292,35 @@ fn coder(source: AudioFormat, params: &AudioSendParams) -> Result<(Encoder, Opti
 }
 
 fn encoder_config(source: AudioFormat, params: &AudioSendParams) -> EncoderConfig {
-    let sample_rate = if SAMPLE_RATES.contains(&source.sample_rate) { source.sample_rate } else { 48_000 };
-    let channels = if params.stereo && source.channels > 1 { 2 } else { 1 };
+    let sample_rate = if SAMPLE_RATES.contains(&source.sample_rate) {
+        source.sample_rate
+    } else {
+        48_000
+    };
+    let channels = if params.stereo && source.channels > 1 {
+        2
+    } else {
+        1
+    };
     let config = EncoderConfig::new(sample_rate, channels);
     let wanted = params.max_bitrate.unwrap_or(config.bitrate);
     let allowed = params.max_average_bitrate.unwrap_or(u32::MAX);
     EncoderConfig {
-        frame: if params.ptime_ms == 10 { FrameDuration::Ms10 } else { FrameDuration::Ms20 },
-        bitrate: wanted.min(allowed).clamp(*BITRATES.start(), *BITRATES.end()),
+        frame: if params.ptime_ms == 10 {
+            FrameDuration::Ms10
+        } else {
+            FrameDuration::Ms20
+        },
+        bitrate: wanted
+            .min(allowed)
+            .clamp(*BITRATES.start(), *BITRATES.end()),
         dtx: params.dtx,
         fec: params.fec,
-        profile: if channels == 2 { Profile::Music } else { Profile::Voice },
+        profile: if channels == 2 {
+            Profile::Music
+        } else {
+            Profile::Voice
+        },
         ..config
     }
 }

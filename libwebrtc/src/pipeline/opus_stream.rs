@@ -12,7 +12,9 @@ pub(super) struct OpusStream {
 impl OpusStream {
     /// A decoder that gives `channels` (1 or 2), however many a packet has.
     pub(super) fn new(channels: u32) -> Result<Self, Error> {
-        Ok(Self { decoder: Decoder::new(SAMPLE_RATE, channels)? })
+        Ok(Self {
+            decoder: Decoder::new(SAMPLE_RATE, channels)?,
+        })
     }
 }
 
@@ -30,17 +32,26 @@ impl AudioDecoder for OpusStream {
     }
 
     fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, DecodeError> {
-        self.decoder.decode(payload, pcm).map_err(|error| failed("decode", payload.len(), &error))
+        self.decoder
+            .decode(payload, pcm)
+            .map_err(|error| failed("decode", payload.len(), &error))
     }
 
-    fn decode_fec(&mut self, next_payload: &[u8], frames: usize, pcm: &mut [i16]) -> Result<usize, DecodeError> {
+    fn decode_fec(
+        &mut self,
+        next_payload: &[u8],
+        frames: usize,
+        pcm: &mut [i16],
+    ) -> Result<usize, DecodeError> {
         self.decoder
             .decode_fec(next_payload, frames, pcm)
             .map_err(|error| failed("decode_fec", next_payload.len(), &error))
     }
 
     fn conceal(&mut self, frames: usize, pcm: &mut [i16]) -> Result<usize, DecodeError> {
-        self.decoder.conceal(frames, pcm).map_err(|error| failed("conceal", 0, &error))
+        self.decoder
+            .conceal(frames, pcm)
+            .map_err(|error| failed("conceal", 0, &error))
     }
 
     fn reset(&mut self) {
@@ -52,5 +63,9 @@ impl AudioDecoder for OpusStream {
 }
 
 fn failed(operation: &'static str, payload_len: usize, error: &Error) -> DecodeError {
-    DecodeError { operation, payload_len, reason: error.to_string() }
+    DecodeError {
+        operation,
+        payload_len,
+        reason: error.to_string(),
+    }
 }

@@ -22,9 +22,16 @@ impl Tap {
     /// A tap that keeps `limit_ms` and wakes its sender for every `threshold_ms`.
     pub(super) fn new(format: AudioFormat, limit_ms: usize, threshold_ms: usize) -> Arc<Self> {
         // Rounded up: a block of a rate such as 11,025 Hz then fills a packet.
-        let ms = |ms: usize| (format.sample_rate as usize * ms).div_ceil(1_000) * format.channels as usize;
+        let ms = |ms: usize| {
+            (format.sample_rate as usize * ms).div_ceil(1_000) * format.channels as usize
+        };
         let (limit, threshold) = (ms(limit_ms), ms(threshold_ms));
-        Arc::new(Self { limit, threshold, samples: Mutex::default(), ready: Notify::new() })
+        Arc::new(Self {
+            limit,
+            threshold,
+            samples: Mutex::default(),
+            ready: Notify::new(),
+        })
     }
 
     /// Appends whole frames.

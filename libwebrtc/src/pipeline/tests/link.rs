@@ -18,15 +18,25 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    pub(super) const PERFECT: Self = Self { loss_percent: 0, delay: Duration::ZERO, jitter: Duration::ZERO };
+    pub(super) const PERFECT: Self = Self {
+        loss_percent: 0,
+        delay: Duration::ZERO,
+        jitter: Duration::ZERO,
+    };
 }
 
 /// The sender's end of a link to `recv`; seeded, so that a run can be repeated.
-pub(super) fn link(recv: AudioRecv, conditions: Conditions, seed: u64) -> impl FnMut(OutgoingAudio) + Send + 'static {
+pub(super) fn link(
+    recv: AudioRecv,
+    conditions: Conditions,
+    seed: u64,
+) -> impl FnMut(OutgoingAudio) + Send + 'static {
     let mut sequence = 0_u16;
     let mut state = seed;
     let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below.max(1)
     };
     move |packet: OutgoingAudio| {
