@@ -156,11 +156,6 @@ impl AudioSend {
         self.change(|control| control.params = params);
     }
 
-    /// Takes the sender's encoding parameter, bit/s.
-    pub(crate) fn set_max_bitrate(&self, max_bitrate: Option<u32>) {
-        self.change(|control| control.params.max_bitrate = max_bitrate);
-    }
-
     /// Mutes and unmutes: a disabled track sends nothing, its source goes on in real time.
     pub(crate) fn set_enabled(&self, enabled: bool) {
         self.change(|control| control.enabled = enabled);

@@ -49,6 +49,7 @@ impl AudioFrames {
     }
 
     /// As [`poll_next`](Self::poll_next), for callers in a task.
+    #[cfg(test)]
     pub(crate) async fn next(&mut self) -> Option<AudioFrame> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }

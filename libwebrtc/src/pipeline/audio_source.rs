@@ -216,6 +216,7 @@ impl AudioSource {
     }
 
     /// Samples in each channel that wait in the queue.
+    #[cfg(test)]
     pub(crate) fn queued(&self) -> usize {
         self.shared.queue.lock().samples.len() / self.shared.format.channels as usize
     }

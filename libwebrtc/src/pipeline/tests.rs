@@ -8,7 +8,13 @@ mod source;
 use std::f64::consts::TAU;
 
 /// Interleaved sine at half of full scale, the same in every channel, from sample `from` on.
-fn tone(sample_rate: u32, channels: u32, hz: f64, from: usize, samples_per_channel: usize) -> Vec<i16> {
+fn tone(
+    sample_rate: u32,
+    channels: u32,
+    hz: f64,
+    from: usize,
+    samples_per_channel: usize,
+) -> Vec<i16> {
     (from..from + samples_per_channel)
         .flat_map(|n| {
             let value = 16_384.0 * (TAU * hz * n as f64 / f64::from(sample_rate)).sin();
