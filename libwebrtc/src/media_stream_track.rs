@@ -130,9 +130,7 @@ impl TrackState {
 
     /// Whether media passes: enabled, not withheld and live.
     pub(crate) fn passes(&self) -> bool {
-        self.enabled()
-            && !self.withheld()
-            && !self.ended.load(Ordering::Acquire)
+        self.enabled() && !self.withheld() && !self.ended.load(Ordering::Acquire)
     }
 
     /// Live or ended.

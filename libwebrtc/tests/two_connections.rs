@@ -618,8 +618,12 @@ async fn a_muted_track_is_silent_until_it_is_unmuted() {
     within("connected", up.recv()).await;
     let feeding = play_tone(source);
     let mut stream = NativeAudioStream::new(heard, 48_000, 1);
-    let loud =
-        |frame: &AudioFrame<'_>| frame.data.iter().any(|sample| sample.unsigned_abs() > 6_000);
+    let loud = |frame: &AudioFrame<'_>| {
+        frame
+            .data
+            .iter()
+            .any(|sample| sample.unsigned_abs() > 6_000)
+    };
     within("tone", async {
         while !loud(&stream.next().await.expect("the stream goes on")) {}
     })

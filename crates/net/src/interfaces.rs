@@ -22,7 +22,11 @@ pub fn host_addresses() -> io::Result<Vec<IpAddr>> {
     if !usable.is_empty() {
         return Ok(usable);
     }
-    Ok(interfaces.iter().filter(|interface| interface.is_loopback()).map(if_addrs::Interface::ip).collect())
+    Ok(interfaces
+        .iter()
+        .filter(|interface| interface.is_loopback())
+        .map(if_addrs::Interface::ip)
+        .collect())
 }
 
 fn is_candidate(address: &IpAddr) -> bool {
@@ -49,15 +53,33 @@ mod tests {
 
     #[test]
     fn addresses_that_a_peer_cannot_use_are_left_out() {
-        for text in ["127.0.0.1", "0.0.0.0", "169.254.3.4", "::1", "::", "fe80::1", "fec0::1", "::ffff:10.0.0.1"] {
+        for text in [
+            "127.0.0.1",
+            "0.0.0.0",
+            "169.254.3.4",
+            "::1",
+            "::",
+            "fe80::1",
+            "fec0::1",
+            "::ffff:10.0.0.1",
+        ] {
             let address: IpAddr = text.parse().expect("literal address");
-            assert!(!is_candidate(&address), "{text} must not become a candidate");
+            assert!(
+                !is_candidate(&address),
+                "{text} must not become a candidate"
+            );
         }
     }
 
     #[test]
     fn private_and_global_addresses_are_kept() {
-        for text in ["10.1.2.3", "192.168.0.7", "203.0.113.9", "fd00::1", "2001:db8::1"] {
+        for text in [
+            "10.1.2.3",
+            "192.168.0.7",
+            "203.0.113.9",
+            "fd00::1",
+            "2001:db8::1",
+        ] {
             let address: IpAddr = text.parse().expect("literal address");
             assert!(is_candidate(&address), "{text} must become a candidate");
         }

@@ -54,7 +54,10 @@ impl UdpSockets {
     /// No sockets yet; memory for receiving is taken with the first one.
     #[must_use]
     pub fn new() -> Self {
-        Self { endpoints: Vec::new(), buffer: Vec::new() }
+        Self {
+            endpoints: Vec::new(),
+            buffer: Vec::new(),
+        }
     }
 
     /// Opens a socket on `address` with a port the system picks, and returns its full address.
@@ -73,7 +76,11 @@ impl UdpSockets {
         if self.buffer.is_empty() {
             self.buffer = vec![0; RECEIVE_BUFFER];
         }
-        self.endpoints.push(Endpoint { socket, state, local });
+        self.endpoints.push(Endpoint {
+            socket,
+            state,
+            local,
+        });
         Ok(local)
     }
 
@@ -103,12 +110,16 @@ impl UdpSockets {
     /// # Errors
     /// When the socket is broken for good; a peer's ICMP answer is not an error.
     pub fn receive(&mut self, index: usize, mut sink: impl FnMut(Datagram<'_>)) -> io::Result<()> {
-        let Some(endpoint) = self.endpoints.get(index) else { return Ok(()) };
+        let Some(endpoint) = self.endpoints.get(index) else {
+            return Ok(());
+        };
         for _ in 0..RECEIVE_ROUNDS {
             let mut meta = [RecvMeta::default()];
             let read = endpoint.socket.try_io(Interest::READABLE, || {
                 let mut slices = [IoSliceMut::new(&mut self.buffer)];
-                endpoint.state.recv(UdpSockRef::from(&endpoint.socket), &mut slices, &mut meta)
+                endpoint
+                    .state
+                    .recv(UdpSockRef::from(&endpoint.socket), &mut slices, &mut meta)
             });
             match read {
                 Ok(0) => return Ok(()),
@@ -132,7 +143,12 @@ impl UdpSockets {
             let meta = &meta[0];
             let stride = meta.stride.max(1);
             for payload in self.buffer[..meta.len].chunks(stride) {
-                sink(Datagram { source: meta.addr, destination: endpoint.local, arrival, payload });
+                sink(Datagram {
+                    source: meta.addr,
+                    destination: endpoint.local,
+                    arrival,
+                    payload,
+                });
             }
         }
         Ok(())
@@ -146,27 +162,58 @@ impl UdpSockets {
 
     /// Sends several datagrams of `segment` bytes each (the last may be shorter), joined in `payload`, with one
     /// system call where the system segments for us (GSO).
-    pub fn send_segments(&self, source: SocketAddr, destination: SocketAddr, payload: &[u8], segment: usize) {
-        let Some(endpoint) = self.endpoint(source) else { return };
+    pub fn send_segments(
+        &self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        payload: &[u8],
+        segment: usize,
+    ) {
+        let Some(endpoint) = self.endpoint(source) else {
+            return;
+        };
         if segment == 0 {
             return;
         }
         let batch = segment * endpoint.state.max_gso_segments().max(1);
         for part in payload.chunks(batch) {
-            self.transmit(source, destination, part, (part.len() > segment).then_some(segment));
+            self.transmit(
+                source,
+                destination,
+                part,
+                (part.len() > segment).then_some(segment),
+            );
         }
     }
 
-    fn transmit(&self, source: SocketAddr, destination: SocketAddr, contents: &[u8], segment_size: Option<usize>) {
-        let Some(endpoint) = self.endpoint(source) else { return };
-        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: None };
+    fn transmit(
+        &self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        contents: &[u8],
+        segment_size: Option<usize>,
+    ) {
+        let Some(endpoint) = self.endpoint(source) else {
+            return;
+        };
+        let transmit = Transmit {
+            destination,
+            ecn: None,
+            contents,
+            segment_size,
+            src_ip: None,
+        };
         // Past tokio's readiness, which a new socket does not have yet: the socket never blocks, and what it
         // refuses is loss. An unreachable peer is ICE's business, found by its checks.
-        let _ = endpoint.state.try_send(UdpSockRef::from(&endpoint.socket), &transmit);
+        let _ = endpoint
+            .state
+            .try_send(UdpSockRef::from(&endpoint.socket), &transmit);
     }
 
     fn endpoint(&self, local: SocketAddr) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.local == local)
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.local == local)
     }
 }
 
@@ -186,7 +233,11 @@ mod tests {
         let index = two.readable().await;
         let mut seen = Vec::new();
         two.receive(index, |datagram| {
-            seen.push((datagram.source, datagram.destination, datagram.payload.to_vec()));
+            seen.push((
+                datagram.source,
+                datagram.destination,
+                datagram.payload.to_vec(),
+            ));
         })
         .expect("receive");
         assert_eq!(seen, [(from, to, b"hello".to_vec())]);
@@ -202,7 +253,8 @@ mod tests {
         let mut lengths = Vec::new();
         while lengths.len() < 3 {
             let index = two.readable().await;
-            two.receive(index, |datagram| lengths.push(datagram.payload.len())).expect("receive");
+            two.receive(index, |datagram| lengths.push(datagram.payload.len()))
+                .expect("receive");
         }
         assert_eq!(lengths, [100, 100, 50]);
     }

@@ -44,9 +44,18 @@ impl Codec {
     /// Looks an encoding name up, whatever its case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Opus, Self::Red, Self::Vp8, Self::Vp9, Self::H264, Self::H265, Self::Av1, Self::Rtx]
-            .into_iter()
-            .find(|codec| codec.as_str().eq_ignore_ascii_case(name))
+        [
+            Self::Opus,
+            Self::Red,
+            Self::Vp8,
+            Self::Vp9,
+            Self::H264,
+            Self::H265,
+            Self::Av1,
+            Self::Rtx,
+        ]
+        .into_iter()
+        .find(|codec| codec.as_str().eq_ignore_ascii_case(name))
     }
 
     /// The m-line this codec belongs to; `None` for retransmission, which serves its own m-line's.

@@ -15,13 +15,20 @@ impl AudioFrame {
     /// A frame of silence.
     #[must_use]
     pub fn silence(sample_rate: u32, num_channels: u32, samples_per_channel: usize) -> Self {
-        Self { samples: vec![0; samples_per_channel * num_channels as usize], sample_rate, num_channels }
+        Self {
+            samples: vec![0; samples_per_channel * num_channels as usize],
+            sample_rate,
+            num_channels,
+        }
     }
 
     /// Samples in each channel; 0 where the frame has no channels.
     #[must_use]
     pub fn samples_per_channel(&self) -> usize {
-        self.samples.len().checked_div(self.num_channels as usize).unwrap_or(0)
+        self.samples
+            .len()
+            .checked_div(self.num_channels as usize)
+            .unwrap_or(0)
     }
 }
 

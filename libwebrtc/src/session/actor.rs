@@ -20,9 +20,9 @@ use tokio::time::Sleep;
 use super::channel::Channel;
 use super::internal;
 use super::media::MediaEntry;
-use super::senders::{OutgoingPacket, Senders};
 use super::observers::Observers;
 use super::outbox::Outbox;
+use super::senders::{OutgoingPacket, Senders};
 use super::state::States;
 use super::stats::SessionStats;
 use crate::data_channel::{DataBuffer, DataChannel, DataChannelState};
@@ -38,15 +38,30 @@ const PACKET_BATCH: usize = 64;
 /// What the façade asks of the actor.
 pub(crate) enum Command {
     /// Candidates are wanted under these credentials, for the first m-line.
-    Gather { ice: IceParameters, mid: Mid, index: usize },
+    Gather {
+        ice: IceParameters,
+        mid: Mid,
+        index: usize,
+    },
     /// An exchange was completed.
-    Apply { plan: Box<Plan>, media: Vec<MediaEntry>, reply: oneshot::Sender<Result<(), RtcError>> },
+    Apply {
+        plan: Box<Plan>,
+        media: Vec<MediaEntry>,
+        reply: oneshot::Sender<Result<(), RtcError>>,
+    },
     /// Tracks or encodings changed without a new exchange.
     Media(Vec<MediaEntry>),
     /// A candidate of the peer's.
-    RemoteCandidate { line: String, reply: oneshot::Sender<Result<(), RtcError>> },
+    RemoteCandidate {
+        line: String,
+        reply: oneshot::Sender<Result<(), RtcError>>,
+    },
     OpenChannel(Arc<Channel>),
-    SendChannel { channel: Arc<Channel>, data: Vec<u8>, binary: bool },
+    SendChannel {
+        channel: Arc<Channel>,
+        data: Vec<u8>,
+        binary: bool,
+    },
     CloseChannel(Arc<Channel>),
     Stats(oneshot::Sender<SessionStats>),
     Close,
@@ -76,7 +91,10 @@ pub(crate) struct Actor {
 impl Actor {
     pub(crate) fn new(
         engine: Engine,
-        (own_commands, commands): (mpsc::WeakUnboundedSender<Command>, mpsc::UnboundedReceiver<Command>),
+        (own_commands, commands): (
+            mpsc::WeakUnboundedSender<Command>,
+            mpsc::UnboundedReceiver<Command>,
+        ),
         runtime: Handle,
         observers: Arc<Observers>,
         states: Arc<States>,
@@ -179,14 +197,19 @@ impl Actor {
             Command::Media(media) => self.follow(media),
             Command::RemoteCandidate { line, reply } => {
                 self.loopback_for(&line);
-                let result =
-                    self.engine.add_remote_candidate(&line, Instant::now()).map_err(|error| RtcError {
+                let result = self
+                    .engine
+                    .add_remote_candidate(&line, Instant::now())
+                    .map_err(|error| RtcError {
                         error_type: RtcErrorType::InvalidSdp,
                         message: error.to_string(),
                     });
                 let _ = reply.send(result);
             }
-            Command::OpenChannel(channel) => match self.engine.open_channel(channel.init().clone(), Instant::now()) {
+            Command::OpenChannel(channel) => match self
+                .engine
+                .open_channel(channel.init().clone(), Instant::now())
+            {
                 Ok(key) => {
                     self.channels.insert(key, channel);
                 }
@@ -195,14 +218,25 @@ impl Actor {
                     channel.enter(DataChannelState::Closed);
                 }
             },
-            Command::SendChannel { channel, data, binary } => {
+            Command::SendChannel {
+                channel,
+                data,
+                binary,
+            } => {
                 let amount = data.len() as u64;
                 let sent = match self.key_of(&channel) {
-                    Some(key) => self.engine.send_channel(key, binary, &data, Instant::now()).map_err(internal),
+                    Some(key) => self
+                        .engine
+                        .send_channel(key, binary, &data, Instant::now())
+                        .map_err(internal),
                     None => Err(internal("closed")),
                 };
                 if let Err(error) = sent {
-                    log::debug!("data channel `{}`: message dropped: {}", channel.label(), error.message);
+                    log::debug!(
+                        "data channel `{}`: message dropped: {}",
+                        channel.label(),
+                        error.message
+                    );
                     // The bytes are off the queue all the same: reports must add up to what `send` took.
                     channel.sent(amount);
                 }
@@ -224,12 +258,19 @@ impl Actor {
     }
 
     fn key_of(&self, channel: &Arc<Channel>) -> Option<ChannelKey> {
-        self.channels.iter().find(|(_, known)| Arc::ptr_eq(known, channel)).map(|(key, _)| *key)
+        self.channels
+            .iter()
+            .find(|(_, known)| Arc::ptr_eq(known, channel))
+            .map(|(key, _)| *key)
     }
 
     /// Opens a socket on each address worth it, once, and tells the candidates under the present credentials.
     fn gather(&mut self, ice: &IceParameters, mid: Mid, index: usize) {
-        if self.gathered.as_ref().is_some_and(|(_, _, ufrag)| *ufrag == ice.ufrag) {
+        if self
+            .gathered
+            .as_ref()
+            .is_some_and(|(_, _, ufrag)| *ufrag == ice.ufrag)
+        {
             return;
         }
         self.gathered = Some((mid, index, ice.ufrag.clone()));
@@ -251,13 +292,21 @@ impl Actor {
 
     /// A peer on this very host is reached over loopback, which is no candidate otherwise.
     fn loopback_for(&mut self, line: &str) {
-        let Some(address) = line.split_ascii_whitespace().nth(4).and_then(|word| word.parse::<IpAddr>().ok()) else {
+        let Some(address) = line
+            .split_ascii_whitespace()
+            .nth(4)
+            .and_then(|word| word.parse::<IpAddr>().ok())
+        else {
             return;
         };
-        let known = self.sockets.local_addresses().any(|local| {
-            local.ip().is_loopback() && local.is_ipv4() == address.is_ipv4()
-        });
-        if address.is_loopback() && !known && let Some(line) = self.open_socket(address) {
+        let known = self
+            .sockets
+            .local_addresses()
+            .any(|local| local.ip().is_loopback() && local.is_ipv4() == address.is_ipv4());
+        if address.is_loopback()
+            && !known
+            && let Some(line) = self.open_socket(address)
+        {
             self.tell_candidate(&line);
         }
     }
@@ -270,7 +319,10 @@ impl Actor {
                 return None;
             }
         };
-        match self.engine.add_local_candidate(LocalCandidate::host(local), Instant::now()) {
+        match self
+            .engine
+            .add_local_candidate(LocalCandidate::host(local), Instant::now())
+        {
             Ok(line) => {
                 self.candidates.push(line.clone());
                 Some(line)
@@ -283,15 +335,21 @@ impl Actor {
     }
 
     fn tell_candidate(&self, line: &str) {
-        let Some((mid, index, _)) = &self.gathered else { return };
+        let Some((mid, index, _)) = &self.gathered else {
+            return;
+        };
         let index = i32::try_from(*index).unwrap_or(0);
         let candidate = IceCandidate::trusted(mid.as_str(), index, line);
-        self.observers.ice_candidate.call(|callback| callback(candidate));
+        self.observers
+            .ice_candidate
+            .call(|callback| callback(candidate));
     }
 
     fn set_gathering(&self, state: IceGatheringState) {
         if self.states.set_gathering(state) {
-            self.observers.ice_gathering.call(|callback| callback(state));
+            self.observers
+                .ice_gathering
+                .call(|callback| callback(state));
         }
     }
 
@@ -307,7 +365,10 @@ impl Actor {
     /// Lets the pipelines follow the negotiated media and the application's tracks.
     fn follow(&mut self, media: Vec<MediaEntry>) {
         self.senders.follow(&media);
-        self.media = media.into_iter().filter_map(|entry| Some((entry.mid()?.clone(), entry))).collect();
+        self.media = media
+            .into_iter()
+            .filter_map(|entry| Some((entry.mid()?.clone(), entry)))
+            .collect();
     }
 
     fn send_packet(&mut self, packet: &OutgoingPacket) {
@@ -346,8 +407,14 @@ impl Actor {
                 }
             }
             Event::KeyframeRequest { ssrc, kind, .. } => self.senders.keyframe(ssrc, kind),
-            Event::ReceiverReport { ssrc, fraction_lost, rtt } => self.senders.receiver_report(ssrc, fraction_lost, rtt),
-            Event::Remb { bitrate, .. } | Event::Bandwidth(bitrate) => self.senders.bandwidth(bitrate),
+            Event::ReceiverReport {
+                ssrc,
+                fraction_lost,
+                rtt,
+            } => self.senders.receiver_report(ssrc, fraction_lost, rtt),
+            Event::Remb { bitrate, .. } | Event::Bandwidth(bitrate) => {
+                self.senders.bandwidth(bitrate)
+            }
             Event::ChannelOpen(key) => {
                 let id = self.engine.channel_id(key);
                 if let Some(channel) = self.channels.get(&key) {
@@ -360,11 +427,18 @@ impl Actor {
             Event::ChannelAnnounced { key, init } => {
                 let channel = Arc::new(Channel::new(init, self.own_commands.clone()));
                 self.channels.insert(key, channel.clone());
-                self.observers.data_channel.call(|callback| callback(DataChannel::from_session(channel)));
+                self.observers
+                    .data_channel
+                    .call(|callback| callback(DataChannel::from_session(channel)));
             }
             Event::ChannelData { key, binary, data } => {
                 if let Some(channel) = self.channels.get(&key) {
-                    channel.callbacks.message.call(|callback| callback(DataBuffer { data: &data, binary }));
+                    channel.callbacks.message.call(|callback| {
+                        callback(DataBuffer {
+                            data: &data,
+                            binary,
+                        })
+                    });
                 }
             }
             Event::ChannelBuffered { key, amount } => {
@@ -387,7 +461,9 @@ impl Actor {
     }
 
     fn states_changed(&self) {
-        let changes = self.states.follow(self.engine.ice_state(), self.engine.dtls_state());
+        let changes = self
+            .states
+            .follow(self.engine.ice_state(), self.engine.dtls_state());
         if let Some(ice) = changes.ice {
             self.observers.ice_connection.call(|callback| callback(ice));
         }
@@ -395,7 +471,9 @@ impl Actor {
             self.senders.connected();
         }
         if let Some(connection) = changes.connection {
-            self.observers.connection.call(|callback| callback(connection));
+            self.observers
+                .connection
+                .call(|callback| callback(connection));
         }
     }
 }

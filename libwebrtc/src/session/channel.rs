@@ -90,11 +90,20 @@ impl Channel {
     /// Bytes left the queue. Called by the actor.
     pub(crate) fn sent(&self, amount: u64) {
         // Only `send` adds and only reports of what was added come here, so this cannot pass zero.
-        self.buffered.fetch_sub(amount.min(self.buffered.load(Ordering::Acquire)), Ordering::AcqRel);
-        self.callbacks.buffered_amount.call(|callback| callback(amount));
+        self.buffered.fetch_sub(
+            amount.min(self.buffered.load(Ordering::Acquire)),
+            Ordering::AcqRel,
+        );
+        self.callbacks
+            .buffered_amount
+            .call(|callback| callback(amount));
     }
 
-    pub(crate) fn send(self: &Arc<Self>, data: &[u8], binary: bool) -> Result<(), DataChannelError> {
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        data: &[u8],
+        binary: bool,
+    ) -> Result<(), DataChannelError> {
         if !binary {
             std::str::from_utf8(data)?;
         }
@@ -103,7 +112,11 @@ impl Channel {
         }
         let commands = self.commands.upgrade().ok_or(DataChannelError::Send)?;
         self.buffered.fetch_add(data.len() as u64, Ordering::AcqRel);
-        let command = Command::SendChannel { channel: self.clone(), data: data.to_vec(), binary };
+        let command = Command::SendChannel {
+            channel: self.clone(),
+            data: data.to_vec(),
+            binary,
+        };
         commands.send(command).map_err(|_| {
             self.buffered.fetch_sub(data.len() as u64, Ordering::AcqRel);
             DataChannelError::Send
@@ -111,11 +124,15 @@ impl Channel {
     }
 
     pub(crate) fn close(self: &Arc<Self>) {
-        if matches!(self.state(), DataChannelState::Closing | DataChannelState::Closed) {
+        if matches!(
+            self.state(),
+            DataChannelState::Closing | DataChannelState::Closed
+        ) {
             return;
         }
         if let Some(commands) = self.commands.upgrade() {
-            self.state.fetch_max(DataChannelState::Closing as u8, Ordering::AcqRel);
+            self.state
+                .fetch_max(DataChannelState::Closing as u8, Ordering::AcqRel);
             // The actor may end meanwhile; it closes every channel then.
             let _ = commands.send(Command::CloseChannel(self.clone()));
         }
@@ -124,19 +141,27 @@ impl Channel {
 
 /// Checks what the application asked for.
 pub(crate) fn engine_init(label: &str, init: &DataChannelInit) -> Result<ChannelInit, RtcError> {
-    let invalid = |message: String| RtcError { error_type: RtcErrorType::InvalidState, message };
+    let invalid = |message: String| RtcError {
+        error_type: RtcErrorType::InvalidState,
+        message,
+    };
     let bounded = |name: &str, value: Option<i32>| {
         value
             .map(|value| {
-                u16::try_from(value)
-                    .map_err(|_| invalid(format!("data channel `{label}`: {name} is {value}; give 0 to 65535")))
+                u16::try_from(value).map_err(|_| {
+                    invalid(format!(
+                        "data channel `{label}`: {name} is {value}; give 0 to 65535"
+                    ))
+                })
             })
             .transpose()
     };
     let max_retransmits = bounded("max_retransmits", init.max_retransmits)?;
     let max_packet_life_time = bounded("max_retransmit_time", init.max_retransmit_time)?;
     if max_retransmits.is_some() && max_packet_life_time.is_some() {
-        return Err(invalid(format!("data channel `{label}`: give max_retransmits or max_retransmit_time, not both")));
+        return Err(invalid(format!(
+            "data channel `{label}`: give max_retransmits or max_retransmit_time, not both"
+        )));
     }
     let negotiated = if init.negotiated {
         match u16::try_from(init.id) {
@@ -152,7 +177,10 @@ pub(crate) fn engine_init(label: &str, init: &DataChannelInit) -> Result<Channel
         None
     };
     if label.len() > usize::from(u16::MAX) || init.protocol.len() > usize::from(u16::MAX) {
-        return Err(invalid(format!("data channel: label and protocol have at most 65535 bytes, not {}", label.len())));
+        return Err(invalid(format!(
+            "data channel: label and protocol have at most 65535 bytes, not {}",
+            label.len()
+        )));
     }
     Ok(ChannelInit {
         label: label.to_owned(),
@@ -170,19 +198,51 @@ mod tests {
 
     #[test]
     fn limits_are_checked_and_named() {
-        let both = DataChannelInit { max_retransmits: Some(1), max_retransmit_time: Some(1), ..Default::default() };
-        assert!(engine_init("x", &both).unwrap_err().message.contains("not both"));
-        let negative = DataChannelInit { max_retransmits: Some(-1), ..Default::default() };
-        assert!(engine_init("x", &negative).unwrap_err().message.contains("max_retransmits is -1"));
-        let without_id = DataChannelInit { negotiated: true, ..Default::default() };
-        assert!(engine_init("x", &without_id).unwrap_err().message.contains("id is -1"));
+        let both = DataChannelInit {
+            max_retransmits: Some(1),
+            max_retransmit_time: Some(1),
+            ..Default::default()
+        };
+        assert!(
+            engine_init("x", &both)
+                .unwrap_err()
+                .message
+                .contains("not both")
+        );
+        let negative = DataChannelInit {
+            max_retransmits: Some(-1),
+            ..Default::default()
+        };
+        assert!(
+            engine_init("x", &negative)
+                .unwrap_err()
+                .message
+                .contains("max_retransmits is -1")
+        );
+        let without_id = DataChannelInit {
+            negotiated: true,
+            ..Default::default()
+        };
+        assert!(
+            engine_init("x", &without_id)
+                .unwrap_err()
+                .message
+                .contains("id is -1")
+        );
     }
 
     #[test]
     fn a_negotiated_channel_knows_its_id_from_the_start() {
-        let init = DataChannelInit { negotiated: true, id: 100, ..Default::default() };
+        let init = DataChannelInit {
+            negotiated: true,
+            id: 100,
+            ..Default::default()
+        };
         let (commands, _queue) = mpsc::unbounded_channel();
-        let channel = Channel::new(engine_init("reliable", &init).expect("valid"), commands.downgrade());
+        let channel = Channel::new(
+            engine_init("reliable", &init).expect("valid"),
+            commands.downgrade(),
+        );
         assert_eq!(channel.id(), 100);
     }
 
@@ -191,7 +251,10 @@ mod tests {
         let (commands, _queue) = mpsc::unbounded_channel();
         let init = engine_init("x", &DataChannelInit::default()).expect("valid");
         let channel = Arc::new(Channel::new(init, commands.downgrade()));
-        assert!(matches!(channel.send(b"hello", true), Err(DataChannelError::Send)));
+        assert!(matches!(
+            channel.send(b"hello", true),
+            Err(DataChannelError::Send)
+        ));
         assert_eq!(channel.buffered_amount(), 0);
     }
 

@@ -17,7 +17,10 @@ use crate::rtp_sender::SenderSettings;
 use crate::video_track::RtcVideoTrack;
 
 /// Payload types that no packet has, for the time before the first exchange.
-const NOTHING_NEGOTIATED: AudioRecvParams = AudioRecvParams { opus_pt: Pt(u8::MAX), red_pt: None };
+const NOTHING_NEGOTIATED: AudioRecvParams = AudioRecvParams {
+    opus_pt: Pt(u8::MAX),
+    red_pt: None,
+};
 
 /// The tracks of one transceiver. Lives as long as the transceiver or anybody who holds its tracks.
 pub(crate) struct TransceiverMedia {
@@ -38,13 +41,22 @@ impl TransceiverMedia {
         let track_id = &transceiver.receiver().track_id;
         let (receiver_track, audio) = match transceiver.kind() {
             MediaKind::Audio => match AudioRecv::new(runtime.clone(), NOTHING_NEGOTIATED) {
-                Ok(audio) => (MediaStreamTrack::Audio(RtcAudioTrack::remote(track_id, audio.clone())), Some(audio)),
+                Ok(audio) => (
+                    MediaStreamTrack::Audio(RtcAudioTrack::remote(track_id, audio.clone())),
+                    Some(audio),
+                ),
                 Err(error) => {
                     log::error!("audio receiver: {error}");
-                    (MediaStreamTrack::Audio(RtcAudioTrack::silent(track_id)), None)
+                    (
+                        MediaStreamTrack::Audio(RtcAudioTrack::silent(track_id)),
+                        None,
+                    )
                 }
             },
-            MediaKind::Video => (MediaStreamTrack::Video(RtcVideoTrack::remote(track_id)), None),
+            MediaKind::Video => (
+                MediaStreamTrack::Video(RtcVideoTrack::remote(track_id)),
+                None,
+            ),
         };
         Self {
             id: transceiver.id(),
@@ -107,10 +119,20 @@ impl TransceiverMedia {
 
     /// Takes the payload types of a new exchange over.
     fn renegotiated(&self, plan: Option<&MediaPlan>) {
-        let (Some(audio), Some(plan)) = (&self.audio, plan) else { return };
-        let pt = |wanted| plan.codecs.iter().find(|codec| codec.codec == wanted).map(|codec| codec.pt);
+        let (Some(audio), Some(plan)) = (&self.audio, plan) else {
+            return;
+        };
+        let pt = |wanted| {
+            plan.codecs
+                .iter()
+                .find(|codec| codec.codec == wanted)
+                .map(|codec| codec.pt)
+        };
         if let Some(opus_pt) = pt(Codec::Opus) {
-            audio.set_params(AudioRecvParams { opus_pt, red_pt: pt(Codec::Red) });
+            audio.set_params(AudioRecvParams {
+                opus_pt,
+                red_pt: pt(Codec::Red),
+            });
         }
     }
 
@@ -175,7 +197,10 @@ pub(crate) struct MediaTable {
 
 impl MediaTable {
     pub(crate) fn new(runtime: Handle) -> Self {
-        Self { objects: HashMap::new(), runtime }
+        Self {
+            objects: HashMap::new(),
+            runtime,
+        }
     }
 
     pub(crate) fn get(&self, id: TransceiverId) -> Option<Arc<TransceiverMedia>> {
@@ -183,7 +208,11 @@ impl MediaTable {
     }
 
     /// The objects of a transceiver that the session just made.
-    pub(crate) fn ensure(&mut self, session: &Session, id: TransceiverId) -> Option<Arc<TransceiverMedia>> {
+    pub(crate) fn ensure(
+        &mut self,
+        session: &Session,
+        id: TransceiverId,
+    ) -> Option<Arc<TransceiverMedia>> {
         self.follow(session);
         self.get(id)
     }

@@ -19,7 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lk_engine::{Engine, EngineConfig};
-use lk_jsep::{Applied, Capabilities, JsepEvent, OfferOptions, SdpType, Session, SessionConfig, SessionError};
+use lk_jsep::{
+    Applied, Capabilities, JsepEvent, OfferOptions, SdpType, Session, SessionConfig, SessionError,
+};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
@@ -34,7 +36,7 @@ use media::MediaTable;
 
 use crate::data_channel::DataChannelInit;
 use crate::media_stream::MediaStream;
-use crate::peer_connection::{IceGatheringState, TrackEvent};
+use crate::peer_connection::TrackEvent;
 use crate::rtp_receiver::RtpReceiver;
 use crate::rtp_transceiver::RtpTransceiver;
 use crate::{RtcError, RtcErrorType};
@@ -81,11 +83,20 @@ impl PeerSession {
         let observers = Arc::new(Observers::default());
         let states = Arc::new(States::default());
         let runtime = runtime::current()?;
-        let actor = Actor::new(engine, (commands.downgrade(), queue), runtime.clone(), observers.clone(), states.clone());
+        let actor = Actor::new(
+            engine,
+            (commands.downgrade(), queue),
+            runtime.clone(),
+            observers.clone(),
+            states.clone(),
+        );
         runtime.spawn(actor.run());
         Ok(Self {
             shared: Arc::new(Shared {
-                jsep: Mutex::new(Jsep { session, media: MediaTable::new(runtime.clone()) }),
+                jsep: Mutex::new(Jsep {
+                    session,
+                    media: MediaTable::new(runtime.clone()),
+                }),
                 operations: tokio::sync::Mutex::new(()),
                 observers,
                 states,
@@ -114,32 +125,40 @@ impl PeerSession {
     /// W3C `createOffer`.
     pub(crate) async fn create_offer(&self, options: &OfferOptions) -> Result<String, RtcError> {
         let _turn = self.shared.operations.lock().await;
-        self.with_jsep(|jsep| jsep.session.create_offer(options)).map_err(from_jsep)
+        self.with_jsep(|jsep| jsep.session.create_offer(options))
+            .map_err(from_jsep)
     }
 
     /// W3C `createAnswer`.
     pub(crate) async fn create_answer(&self) -> Result<String, RtcError> {
         let _turn = self.shared.operations.lock().await;
-        self.with_jsep(|jsep| jsep.session.create_answer()).map_err(from_jsep)
+        self.with_jsep(|jsep| jsep.session.create_answer())
+            .map_err(from_jsep)
     }
 
     /// W3C `setLocalDescription`.
     pub(crate) async fn set_local(&self, sdp_type: SdpType, text: &str) -> Result<(), RtcError> {
         let _turn = self.shared.operations.lock().await;
-        let applied = self.with_jsep(|jsep| jsep.apply(|session| session.set_local(sdp_type, text)))?;
+        let applied =
+            self.with_jsep(|jsep| jsep.apply(|session| session.set_local(sdp_type, text)))?;
         self.finish(applied).await
     }
 
     /// W3C `setRemoteDescription`.
     pub(crate) async fn set_remote(&self, sdp_type: SdpType, text: &str) -> Result<(), RtcError> {
         let _turn = self.shared.operations.lock().await;
-        let applied = self.with_jsep(|jsep| jsep.apply(|session| session.set_remote(sdp_type, text)))?;
+        let applied =
+            self.with_jsep(|jsep| jsep.apply(|session| session.set_remote(sdp_type, text)))?;
         self.finish(applied).await
     }
 
     /// Carries out what a description changed: candidates, engine, then the application's events in order.
     async fn finish(&self, applied: AppliedMedia) -> Result<(), RtcError> {
-        let AppliedMedia { applied, media, first_mline } = applied;
+        let AppliedMedia {
+            applied,
+            media,
+            first_mline,
+        } = applied;
         if let Some(ice) = applied.local_ice
             && let Some((mid, index)) = first_mline
         {
@@ -147,7 +166,11 @@ impl PeerSession {
         }
         if let Some(plan) = applied.plan {
             let (reply, answer) = oneshot::channel();
-            self.send(Command::Apply { plan: Box::new(plan), media, reply })?;
+            self.send(Command::Apply {
+                plan: Box::new(plan),
+                media,
+                reply,
+            })?;
             answer.await.map_err(|_| closed())??;
         }
         for event in applied.events {
@@ -160,7 +183,9 @@ impl PeerSession {
         let observers = &self.shared.observers;
         match event {
             JsepEvent::SignalingState(state) => {
-                observers.signaling.call(|callback| callback(state::signaling(state)));
+                observers
+                    .signaling
+                    .call(|callback| callback(state::signaling(state)));
             }
             JsepEvent::TransceiverAdded(_) => {}
             JsepEvent::TrackAdded { id, stream_ids } => {
@@ -199,15 +224,24 @@ impl PeerSession {
                 .then(|| jsep.session.negotiation_needed())
         });
         let Some(needed) = needed else { return };
-        if !self.shared.negotiation_needed.swap(needed, Ordering::AcqRel) && needed {
-            self.shared.observers.negotiation_needed.call(|callback| callback(0));
+        if !self
+            .shared
+            .negotiation_needed
+            .swap(needed, Ordering::AcqRel)
+            && needed
+        {
+            self.shared
+                .observers
+                .negotiation_needed
+                .call(|callback| callback(0));
         }
     }
 
     /// One of the peer's candidates, as an RFC 8839 line; an empty one ends them.
     pub(crate) async fn add_remote_candidate(&self, line: &str) -> Result<(), RtcError> {
         if self.with_jsep(|jsep| {
-            jsep.session.current_remote_description().is_none() && jsep.session.pending_remote_description().is_none()
+            jsep.session.current_remote_description().is_none()
+                && jsep.session.pending_remote_description().is_none()
         }) {
             return Err(RtcError {
                 error_type: RtcErrorType::InvalidState,
@@ -218,12 +252,19 @@ impl PeerSession {
             return Ok(());
         }
         let (reply, answer) = oneshot::channel();
-        self.send(Command::RemoteCandidate { line: line.to_owned(), reply })?;
+        self.send(Command::RemoteCandidate {
+            line: line.to_owned(),
+            reply,
+        })?;
         answer.await.map_err(|_| closed())?
     }
 
     /// W3C `createDataChannel`.
-    pub(crate) fn create_channel(&self, label: &str, init: &DataChannelInit) -> Result<Arc<Channel>, RtcError> {
+    pub(crate) fn create_channel(
+        &self,
+        label: &str,
+        init: &DataChannelInit,
+    ) -> Result<Arc<Channel>, RtcError> {
         let init = channel::engine_init(label, init)?;
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(closed());
@@ -271,11 +312,6 @@ impl PeerSession {
         self.shared.closed.load(Ordering::Acquire)
     }
 
-    /// W3C `iceGatheringState`.
-    pub(crate) fn gathering_state(&self) -> IceGatheringState {
-        self.shared.states.get().gathering
-    }
-
     fn send(&self, command: Command) -> Result<(), RtcError> {
         self.shared.commands.send(command).map_err(|_| closed())
     }
@@ -307,22 +343,40 @@ impl Jsep {
         let applied = set(&mut self.session).map_err(from_jsep)?;
         self.media.follow(&self.session);
         let first_mline = first_mline(&self.session);
-        Ok(AppliedMedia { applied, media: self.media.snapshot(&self.session), first_mline })
+        Ok(AppliedMedia {
+            applied,
+            media: self.media.snapshot(&self.session),
+            first_mline,
+        })
     }
 }
 
 /// The m-line that candidates are told for: the first of our description, which carries the bundle.
 fn first_mline(session: &Session) -> Option<(lk_types::Mid, usize)> {
-    let local = session.pending_local_description().or_else(|| session.current_local_description())?;
-    local.sdp().media.iter().enumerate().find_map(|(index, section)| Some((section.mid.clone()?, index)))
+    let local = session
+        .pending_local_description()
+        .or_else(|| session.current_local_description())?;
+    local
+        .sdp()
+        .media
+        .iter()
+        .enumerate()
+        .find_map(|(index, section)| Some((section.mid.clone()?, index)))
 }
 
 /// What the application learns of a track that the peer sends.
-fn track_event(session: &PeerSession, media: &Arc<TransceiverMedia>, stream_ids: &[String]) -> TrackEvent {
+fn track_event(
+    session: &PeerSession,
+    media: &Arc<TransceiverMedia>,
+    stream_ids: &[String],
+) -> TrackEvent {
     let track = media.receiver_track();
     TrackEvent {
         receiver: RtpReceiver::from_session(session.clone(), media.clone()),
-        streams: stream_ids.iter().map(|id| MediaStream::new(id, vec![track.clone()])).collect(),
+        streams: stream_ids
+            .iter()
+            .map(|id| MediaStream::new(id, vec![track.clone()]))
+            .collect(),
         track,
         transceiver: RtpTransceiver::from_session(session.clone(), media.clone()),
     }
@@ -336,11 +390,17 @@ fn seed() -> Result<[u8; 32], RtcError> {
 }
 
 pub(crate) fn closed() -> RtcError {
-    RtcError { error_type: RtcErrorType::InvalidState, message: "peer connection: closed".into() }
+    RtcError {
+        error_type: RtcErrorType::InvalidState,
+        message: "peer connection: closed".into(),
+    }
 }
 
 pub(crate) fn internal(error: impl std::fmt::Display) -> RtcError {
-    RtcError { error_type: RtcErrorType::Internal, message: error.to_string() }
+    RtcError {
+        error_type: RtcErrorType::Internal,
+        message: error.to_string(),
+    }
 }
 
 pub(crate) fn from_jsep(error: SessionError) -> RtcError {
@@ -351,5 +411,8 @@ pub(crate) fn from_jsep(error: SessionError) -> RtcError {
         SessionError::Sdp(_) => RtcErrorType::InvalidSdp,
         _ => RtcErrorType::Internal,
     };
-    RtcError { error_type, message: error.to_string() }
+    RtcError {
+        error_type,
+        message: error.to_string(),
+    }
 }

@@ -7,7 +7,8 @@ use crate::callback::Callback;
 use crate::data_channel::DataChannel;
 use crate::ice_candidate::IceCandidate;
 use crate::peer_connection::{
-    IceCandidateError, IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState, TrackEvent,
+    IceCandidateError, IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState,
+    TrackEvent,
 };
 
 /// A place for one callback that takes a `T`.

@@ -52,7 +52,12 @@ impl Outbox {
                 for transmit in &rest[..run] {
                     self.joined.extend_from_slice(&transmit.payload);
                 }
-                sockets.send_segments(first.source, first.destination, &self.joined, first.payload.len());
+                sockets.send_segments(
+                    first.source,
+                    first.destination,
+                    &self.joined,
+                    first.payload.len(),
+                );
             }
             rest = &rest[run..];
         }
@@ -62,7 +67,9 @@ impl Outbox {
 
 /// How many of the first transmits share addresses and length (the last one may be shorter).
 fn run_length(transmits: &[Transmit]) -> usize {
-    let Some(first) = transmits.first() else { return 0 };
+    let Some(first) = transmits.first() else {
+        return 0;
+    };
     let mut run = 1;
     for next in &transmits[1..] {
         if next.source != first.source
@@ -96,7 +103,12 @@ mod tests {
 
     #[test]
     fn a_run_ends_with_a_shorter_datagram_or_another_peer() {
-        let list = [transmit(5, 100), transmit(5, 100), transmit(5, 60), transmit(5, 60)];
+        let list = [
+            transmit(5, 100),
+            transmit(5, 100),
+            transmit(5, 60),
+            transmit(5, 60),
+        ];
         assert_eq!(run_length(&list), 3);
         assert_eq!(run_length(&list[3..]), 1);
         assert_eq!(run_length(&[transmit(5, 10), transmit(6, 10)]), 1);

@@ -69,15 +69,24 @@ struct ActiveAudio {
 
 impl Senders {
     pub(crate) fn new(packets: mpsc::Sender<OutgoingPacket>, runtime: Handle) -> Self {
-        Self { packets, runtime, audio: HashMap::new(), sequences: HashMap::new() }
+        Self {
+            packets,
+            runtime,
+            audio: HashMap::new(),
+            sequences: HashMap::new(),
+        }
     }
 
     /// Starts, changes and stops pipelines so that they match what is negotiated and set.
     pub(crate) fn follow(&mut self, media: &[MediaEntry]) {
-        let mut wanted: HashMap<TransceiverId, Wanted> =
-            media.iter().filter_map(|entry| Some((entry.media().id(), wanted_audio(entry)?))).collect();
+        let mut wanted: HashMap<TransceiverId, Wanted> = media
+            .iter()
+            .filter_map(|entry| Some((entry.media().id(), wanted_audio(entry)?)))
+            .collect();
         self.audio.retain(|id, active| {
-            let Some(wanted) = wanted.get(id) else { return false };
+            let Some(wanted) = wanted.get(id) else {
+                return false;
+            };
             if wanted.track.id() != active.track_id || wanted.ssrc != active.ssrc {
                 return false;
             }
@@ -96,10 +105,15 @@ impl Senders {
     }
 
     fn start(&mut self, wanted: Wanted) -> Option<ActiveAudio> {
-        let MediaStreamTrack::Audio(track) = &wanted.track else { return None };
+        let MediaStreamTrack::Audio(track) = &wanted.track else {
+            return None;
+        };
         let source = track.source()?.clone();
         let ssrc = wanted.ssrc;
-        let sequence = self.sequences.entry(ssrc).or_insert_with(|| Arc::new(AtomicU64::new(first_sequence(ssrc))));
+        let sequence = self
+            .sequences
+            .entry(ssrc)
+            .or_insert_with(|| Arc::new(AtomicU64::new(first_sequence(ssrc))));
         let (sequence, packets) = (sequence.clone(), self.packets.clone());
         let out = move |audio: OutgoingAudio| {
             let packet = OutgoingPacket {
@@ -109,14 +123,23 @@ impl Senders {
                 timestamp: audio.timestamp,
                 marker: audio.marker,
                 captured: Instant::now(),
-                audio_level: Some(AudioLevel { level: audio.level, voice: audio.voice }),
+                audio_level: Some(AudioLevel {
+                    level: audio.level,
+                    voice: audio.voice,
+                }),
                 nackable: false,
                 payload: audio.payload,
             };
             // A full queue means that the actor is far behind; audio that late is better lost than kept.
             let _ = packets.try_send(packet);
         };
-        let pipeline = match AudioSend::spawn(&self.runtime, source, wanted.params.clone(), track.enabled(), out) {
+        let pipeline = match AudioSend::spawn(
+            &self.runtime,
+            source,
+            wanted.params.clone(),
+            track.enabled(),
+            out,
+        ) {
             Ok(pipeline) => Arc::new(pipeline),
             Err(error) => {
                 log::error!("audio track {}: {error}", wanted.track.id());
@@ -124,7 +147,12 @@ impl Senders {
             }
         };
         track.attach_sender(&pipeline);
-        Some(ActiveAudio { track_id: wanted.track.id(), ssrc, params: wanted.params, pipeline })
+        Some(ActiveAudio {
+            track_id: wanted.track.id(),
+            ssrc,
+            params: wanted.params,
+            pipeline,
+        })
     }
 
     /// The transport came up: what was sent before is lost.
@@ -172,14 +200,25 @@ fn wanted_audio(entry: &MediaEntry) -> Option<Wanted> {
     }
     let ssrc = plan.send.first()?.ssrc?;
     let params = audio_params(plan, encoding.and_then(|encoding| encoding.max_bitrate))?;
-    Some(Wanted { track, ssrc, params })
+    Some(Wanted {
+        track,
+        ssrc,
+        params,
+    })
 }
 
 /// The encoder's settings as the peer asks for them (RFC 7587 §6.1) and the application limits them.
 fn audio_params(plan: &MediaPlan, max_bitrate: Option<u64>) -> Option<AudioSendParams> {
-    let opus = plan.codecs.iter().find(|codec| codec.codec == Codec::Opus)?;
+    let opus = plan
+        .codecs
+        .iter()
+        .find(|codec| codec.codec == Codec::Opus)?;
     // RED counts where the peer prefers it, that is, lists it before the codec it carries.
-    let red = plan.codecs.first().filter(|codec| codec.codec == Codec::Red).map(|codec| codec.pt);
+    let red = plan
+        .codecs
+        .first()
+        .filter(|codec| codec.codec == Codec::Red)
+        .map(|codec| codec.pt);
     let number = |name| parameter(opus, name).and_then(|value| value.parse().ok());
     Some(AudioSendParams {
         red_pt: red,
@@ -195,7 +234,11 @@ fn audio_params(plan: &MediaPlan, max_bitrate: Option<u64>) -> Option<AudioSendP
 }
 
 fn parameter<'a>(codec: &'a CodecPlan, name: &str) -> Option<&'a str> {
-    codec.remote_fmtp.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    codec
+        .remote_fmtp
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
 }
 
 fn flag(codec: &CodecPlan, name: &str) -> bool {
@@ -220,7 +263,10 @@ mod tests {
             codec,
             clock_rate: 48_000,
             channels: Some(2),
-            remote_fmtp: fmtp.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            remote_fmtp: fmtp
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             local_fmtp: Vec::new(),
             rtx: None,
             feedback: Vec::new(),
@@ -246,7 +292,15 @@ mod tests {
 
     #[test]
     fn the_peers_parameters_govern_the_encoder() {
-        let opus = codec(Codec::Opus, 111, &[("stereo", "1"), ("usedtx", "1"), ("maxaveragebitrate", "64000")]);
+        let opus = codec(
+            Codec::Opus,
+            111,
+            &[
+                ("stereo", "1"),
+                ("usedtx", "1"),
+                ("maxaveragebitrate", "64000"),
+            ],
+        );
         let params = audio_params(&plan(vec![opus]), Some(96_000)).expect("opus is there");
         assert!(params.stereo && params.dtx && !params.fec);
         assert_eq!(params.max_average_bitrate, Some(64_000));
@@ -257,9 +311,17 @@ mod tests {
     #[test]
     fn red_is_used_where_the_peer_prefers_it() {
         let list = vec![codec(Codec::Red, 63, &[]), codec(Codec::Opus, 111, &[])];
-        assert_eq!(audio_params(&plan(list.clone()), None).expect("opus").red_pt, Some(Pt(63)));
+        assert_eq!(
+            audio_params(&plan(list.clone()), None)
+                .expect("opus")
+                .red_pt,
+            Some(Pt(63))
+        );
         let reversed = list.into_iter().rev().collect();
-        assert_eq!(audio_params(&plan(reversed), None).expect("opus").red_pt, None);
+        assert_eq!(
+            audio_params(&plan(reversed), None).expect("opus").red_pt,
+            None
+        );
     }
 
     #[test]

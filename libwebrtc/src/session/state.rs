@@ -3,7 +3,9 @@
 use lk_engine::{DtlsState, IceState};
 use parking_lot::Mutex;
 
-use crate::peer_connection::{IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState};
+use crate::peer_connection::{
+    IceConnectionState, IceGatheringState, PeerConnectionState, SignalingState,
+};
 
 /// The three states that the network moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +50,8 @@ impl States {
         let new_connection = connection(ice, dtls);
         Changes {
             ice: (std::mem::replace(&mut states.ice, new_ice) != new_ice).then_some(new_ice),
-            connection: (std::mem::replace(&mut states.connection, new_connection) != new_connection)
+            connection: (std::mem::replace(&mut states.connection, new_connection)
+                != new_connection)
                 .then_some(new_connection),
         }
     }
@@ -99,7 +102,9 @@ fn connection(ice: IceState, dtls: DtlsState) -> PeerConnectionState {
         (IceState::Failed, _) | (_, DtlsState::Failed) => PeerConnectionState::Failed,
         (IceState::Disconnected, _) | (_, DtlsState::Closed) => PeerConnectionState::Disconnected,
         (IceState::New, DtlsState::New) => PeerConnectionState::New,
-        (IceState::Connected | IceState::Completed, DtlsState::Connected) => PeerConnectionState::Connected,
+        (IceState::Connected | IceState::Completed, DtlsState::Connected) => {
+            PeerConnectionState::Connected
+        }
         _ => PeerConnectionState::Connecting,
     }
 }
@@ -110,11 +115,26 @@ mod tests {
 
     #[test]
     fn connected_needs_ice_and_dtls() {
-        assert_eq!(connection(IceState::Connected, DtlsState::Connecting), PeerConnectionState::Connecting);
-        assert_eq!(connection(IceState::Checking, DtlsState::New), PeerConnectionState::Connecting);
-        assert_eq!(connection(IceState::Completed, DtlsState::Connected), PeerConnectionState::Connected);
-        assert_eq!(connection(IceState::Connected, DtlsState::Failed), PeerConnectionState::Failed);
-        assert_eq!(connection(IceState::Disconnected, DtlsState::Connected), PeerConnectionState::Disconnected);
+        assert_eq!(
+            connection(IceState::Connected, DtlsState::Connecting),
+            PeerConnectionState::Connecting
+        );
+        assert_eq!(
+            connection(IceState::Checking, DtlsState::New),
+            PeerConnectionState::Connecting
+        );
+        assert_eq!(
+            connection(IceState::Completed, DtlsState::Connected),
+            PeerConnectionState::Connected
+        );
+        assert_eq!(
+            connection(IceState::Connected, DtlsState::Failed),
+            PeerConnectionState::Failed
+        );
+        assert_eq!(
+            connection(IceState::Disconnected, DtlsState::Connected),
+            PeerConnectionState::Disconnected
+        );
     }
 
     #[test]
@@ -122,14 +142,20 @@ mod tests {
         let states = States::default();
         let first = states.follow(IceState::Checking, DtlsState::New);
         assert_eq!(first.connection, Some(PeerConnectionState::Connecting));
-        assert_eq!(states.follow(IceState::Checking, DtlsState::New), Changes::default());
+        assert_eq!(
+            states.follow(IceState::Checking, DtlsState::New),
+            Changes::default()
+        );
     }
 
     #[test]
     fn nothing_leaves_closed() {
         let states = States::default();
         states.close();
-        assert_eq!(states.follow(IceState::Connected, DtlsState::Connected), Changes::default());
+        assert_eq!(
+            states.follow(IceState::Connected, DtlsState::Connected),
+            Changes::default()
+        );
         assert_eq!(states.get().connection, PeerConnectionState::Closed);
     }
 }

@@ -228,7 +228,10 @@ async fn parameters_change_on_the_fly() {
     rig.run(1_000).await;
     rig.speak(1_000).await;
     let low = rig.run(1_000).await;
-    rig.send.set_max_bitrate(Some(128_000));
+    rig.send.set_params(AudioSendParams {
+        max_bitrate: Some(128_000),
+        ..stereo.clone()
+    });
     rig.speak(1_000).await;
     let high = rig.run(1_000).await;
     assert!(
