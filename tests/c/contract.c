@@ -95,8 +95,8 @@ static void callbacks_come_one_at_a_time(void) {
 static size_t replaced_calls;
 
 static void other_callback(const uint8_t *data, size_t len) {
-    host_remember(data, len);
     __atomic_add_fetch(&replaced_calls, 1, __ATOMIC_SEQ_CST);
+    host_remember(data, len);
 }
 
 static void initialize_twice_replaces_the_callback(void) {

@@ -30,7 +30,7 @@ compile() {
         failed=1
         return 1
     }
-    nm "$work/$name.asan" | grep -q __asan_init || {
+    grep -q __asan_init <(nm "$work/$name.asan") || {
         echo "FAIL  $name.asan is not instrumented"
         failed=1
         return 1
@@ -50,7 +50,7 @@ check() {
     fi
 }
 
-memcheck=(valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect --child-silent-after-fork=yes)
+memcheck=(valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect --child-silent-after-fork=yes)
 
 # run NAME [ARGUMENT…]: plain, ASan, valgrind
 run() {

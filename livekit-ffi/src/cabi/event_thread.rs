@@ -92,10 +92,12 @@ impl EventThread for PosixThread {
         let nanos = until.tv_nsec + libc::c_long::from(limit.subsec_nanos() as i32);
         until.tv_sec += limit.as_secs() as libc::time_t + nanos / 1_000_000_000;
         until.tv_nsec = nanos % 1_000_000_000;
-        // SAFETY: the thread was neither joined nor detached before: both happen here, once,
-        // because `self` is consumed.
+        // SAFETY: the thread was neither joined nor detached before: `self` is consumed here, and
+        // detaches only when it is dropped.
         let joined = unsafe { libc::pthread_timedjoin_np(self.0, ptr::null_mut(), &until) } == 0;
-        std::mem::forget(self);
+        if joined {
+            std::mem::forget(*self);
+        }
         joined
     }
 }
