@@ -101,5 +101,5 @@ def test_a_request_that_is_none_is_refused_with_a_text(stage, kind, request_byte
 def test_a_handle_that_is_none_is_refused_with_a_text(stage, kind):
     peer = stage.peer(kind)
     with pytest.raises(PeerError, match="refused: .+"):
-        peer.call("disconnect_handle", handle=987654321)
+        peer.call("clear_handle", handle=987654321)
     stage.enter(peer, "alice")

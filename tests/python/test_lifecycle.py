@@ -184,16 +184,21 @@ def test_dispose_in_the_middle_and_start_again(stage, kind):
 @pytest.mark.ours
 def test_dispose_leaves_no_thread_and_no_socket(stage, kind):
     alice = stage.peer(kind, fresh=True)
-    alice.call("about")
-    alice.call("dispose")
+
+    def live() -> None:
+        stage.enter(alice, "alice")
+        alice.call("publish_tone")
+        alice.call("dispose")
+
+    # The first life opens what a process has once (such as tokio's signal pipe); from then on all goes.
+    live()
     before = alice.usage()
-    alice.call("initialize")
-    stage.enter(alice, "alice")
-    alice.call("publish_tone")
-    alice.call("dispose")
-    for key in ("threads", "descriptors"):
-        after = _settled(alice, key, before[key], seconds=5)
-        assert after[key] <= before[key], f"{key}: {before[key]} → {after[key]}"
+    for _ in range(3):
+        alice.call("initialize")
+        live()
+        for key in ("threads", "descriptors"):
+            after = _settled(alice, key, before[key], seconds=5)
+            assert after[key] <= before[key], f"{key}: {before[key]} → {after[key]}"
     alice.call("initialize")
 
 

@@ -216,6 +216,9 @@ class Program:
             self.rooms.pop(room, None)
             raise RuntimeError(f"connect: {error.message}") from error
         seconds = time.monotonic() - began
+        if self.rooms.get(room) is not instance:
+            await instance.disconnect()
+            raise RuntimeError("connect: given up by a reset meanwhile")
         return {
             "sid": await instance.sid,
             "name": instance.name,
@@ -705,10 +708,10 @@ class Program:
         if handle == 0:
             raise RuntimeError(f"request refused: {last_error()}")
 
-    async def disconnect_handle(self, handle: int) -> None:
+    async def clear_handle(self, handle: int) -> None:
+        """Clears the queue of an audio source, whose answer has no room for an error."""
         request = ffi_pb2.FfiRequest()
-        request.disconnect.room_handle = handle
-        request.disconnect.reason = participant_pb2.CLIENT_INITIATED
+        request.clear_audio_buffer.source_handle = handle
         self._request(request)
 
     async def ready(self) -> None:
