@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 seconds=${SECONDS_EACH:-60}
 [ "${1:-}" != --smoke ] || seconds=5
-target=${CARGO_TARGET_DIR:-$PWD/../target}/fuzz
+target=${CARGO_TARGET_DIR:-$PWD/../target}
 cargo build --locked --quiet --target-dir "$target"
 for source in src/bin/*.rs; do
     name=$(basename "$source" .rs)
