@@ -309,7 +309,7 @@ impl Logs {
 
 /// The consuming end of an [`EventQueue`].
 ///
-/// `while let Some(bytes) = pump.next() { sink.deliver(bytes) }` is the whole event thread.
+/// `while let Some(bytes) = pump.next_event() { sink.deliver(bytes) }` is the whole event thread.
 /// Nothing is held between the calls but the buffer.
 #[derive(Debug)]
 pub struct Pump {
@@ -321,7 +321,7 @@ impl Pump {
     /// Waits for the next event and encodes it; `None` once the queue has stopped.
     ///
     /// The event before counts as delivered with this call.
-    pub fn next(&mut self) -> Option<&[u8]> {
+    pub fn next_event(&mut self) -> Option<&[u8]> {
         let message = self.wait()?;
         if self.buffer.capacity() > BUFFER_LIMIT {
             self.buffer = Vec::new();
@@ -337,7 +337,7 @@ impl Pump {
 
     /// Delivers to `sink` until the queue stops.
     pub fn run(mut self, sink: &dyn EventSink) {
-        while let Some(bytes) = self.next() {
+        while let Some(bytes) = self.next_event() {
             sink.deliver(bytes);
         }
     }

@@ -54,7 +54,6 @@ impl Lane {
     }
 
     /// Keeps the lane's events back until the hold, and every other, is released or dropped.
-    #[must_use]
     pub fn hold(self: &Arc<Self>) -> Hold {
         self.state.lock().holds += 1;
         Hold {
