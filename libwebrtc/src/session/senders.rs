@@ -219,12 +219,14 @@ fn audio_params(plan: &MediaPlan, max_bitrate: Option<u64>) -> Option<AudioSendP
         .first()
         .filter(|codec| codec.codec == Codec::Red)
         .map(|codec| codec.pt);
-    let number = |name| parameter(opus, name).and_then(|value| value.parse().ok());
+    let number = |name| parameter(&opus.remote_fmtp, name).and_then(|value| value.parse().ok());
     Some(AudioSendParams {
         red_pt: red,
-        stereo: flag(opus, "stereo"),
-        dtx: flag(opus, "usedtx"),
-        fec: flag(opus, "useinbandfec"),
+        // Google's library also takes our own wish to hear stereo as one to send it, and LiveKit leans on that: it
+        // puts `stereo=1` into the offer, and the server takes it out of the answer.
+        stereo: flag(&opus.remote_fmtp, "stereo") || flag(&opus.local_fmtp, "stereo"),
+        dtx: flag(&opus.remote_fmtp, "usedtx"),
+        fec: flag(&opus.remote_fmtp, "useinbandfec"),
         max_average_bitrate: number("maxaveragebitrate"),
         max_playback_rate: number("maxplaybackrate"),
         max_bitrate: max_bitrate.map(|bitrate| u32::try_from(bitrate).unwrap_or(u32::MAX)),
@@ -233,16 +235,14 @@ fn audio_params(plan: &MediaPlan, max_bitrate: Option<u64>) -> Option<AudioSendP
     })
 }
 
-fn parameter<'a>(codec: &'a CodecPlan, name: &str) -> Option<&'a str> {
-    codec
-        .remote_fmtp
-        .iter()
+fn parameter<'a>(fmtp: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    fmtp.iter()
         .find(|(key, _)| key.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.as_str())
 }
 
-fn flag(codec: &CodecPlan, name: &str) -> bool {
-    parameter(codec, name) == Some("1")
+fn flag(fmtp: &[(String, String)], name: &str) -> bool {
+    parameter(fmtp, name) == Some("1")
 }
 
 /// RFC 3550 §5.1 wants a number that an attacker cannot guess; the source is such a one already. Low, so that the
@@ -306,6 +306,18 @@ mod tests {
         assert_eq!(params.max_average_bitrate, Some(64_000));
         assert_eq!(params.max_bitrate, Some(96_000));
         assert_eq!(params.red_pt, None);
+    }
+
+    #[test]
+    fn stereo_in_our_own_offer_is_enough() {
+        let mut opus = codec(Codec::Opus, 111, &[]);
+        assert!(
+            !audio_params(&plan(vec![opus.clone()]), None)
+                .expect("opus")
+                .stereo
+        );
+        opus.local_fmtp = vec![("stereo".to_owned(), "1".to_owned())];
+        assert!(audio_params(&plan(vec![opus]), None).expect("opus").stereo);
     }
 
     #[test]
