@@ -66,95 +66,227 @@ pub fn dispatch(
         Request::Dispose(request) => Ok(Response::Dispose(dispose(server, &request))),
 
         Request::Connect(request) => Ok(Response::Connect(h::room::connect(server, request)?)),
-        Request::Disconnect(request) => Ok(Response::Disconnect(h::room::disconnect(server, request)?)),
-        Request::PublishTrack(request) => Ok(Response::PublishTrack(h::publish::publish_track(server, request)?)),
-        Request::UnpublishTrack(request) => Ok(Response::UnpublishTrack(h::publish::unpublish_track(server, request)?)),
-        Request::PublishData(request) => Ok(Response::PublishData(h::message::publish_data(server, memory, request))),
-        Request::SetSubscribed(request) => Ok(Response::SetSubscribed(h::publication::set_subscribed(server, &request))),
-        Request::SetLocalMetadata(request) => Ok(Response::SetLocalMetadata(h::participant::set_metadata(server, request)?)),
-        Request::SetLocalName(request) => Ok(Response::SetLocalName(h::participant::set_name(server, request)?)),
-        Request::SetLocalAttributes(request) => Ok(Response::SetLocalAttributes(h::participant::set_attributes(server, request)?)),
-        Request::GetSessionStats(request) => Ok(Response::GetSessionStats(h::room::session_stats(server, &request)?)),
-        Request::PublishTranscription(request) => Ok(Response::PublishTranscription(h::message::publish_transcription(server, request))),
-        Request::PublishSipDtmf(request) => Ok(Response::PublishSipDtmf(h::message::publish_sip_dtmf(server, request))),
+        Request::Disconnect(request) => {
+            Ok(Response::Disconnect(h::room::disconnect(server, request)?))
+        }
+        Request::PublishTrack(request) => Ok(Response::PublishTrack(h::publish::publish_track(
+            server, request,
+        )?)),
+        Request::UnpublishTrack(request) => Ok(Response::UnpublishTrack(
+            h::publish::unpublish_track(server, request)?,
+        )),
+        Request::PublishData(request) => Ok(Response::PublishData(h::message::publish_data(
+            server, memory, request,
+        ))),
+        Request::SetSubscribed(request) => Ok(Response::SetSubscribed(
+            h::publication::set_subscribed(server, &request),
+        )),
+        Request::SetLocalMetadata(request) => Ok(Response::SetLocalMetadata(
+            h::participant::set_metadata(server, request)?,
+        )),
+        Request::SetLocalName(request) => Ok(Response::SetLocalName(h::participant::set_name(
+            server, request,
+        )?)),
+        Request::SetLocalAttributes(request) => Ok(Response::SetLocalAttributes(
+            h::participant::set_attributes(server, request)?,
+        )),
+        Request::GetSessionStats(request) => Ok(Response::GetSessionStats(h::room::session_stats(
+            server, &request,
+        )?)),
+        Request::PublishTranscription(request) => Ok(Response::PublishTranscription(
+            h::message::publish_transcription(server, request),
+        )),
+        Request::PublishSipDtmf(request) => Ok(Response::PublishSipDtmf(
+            h::message::publish_sip_dtmf(server, request),
+        )),
         Request::CreateVideoTrack(_) => later("create_video_track"),
-        Request::CreateAudioTrack(request) => Ok(Response::CreateAudioTrack(h::track::create_audio_track(server, &request)?)),
-        Request::LocalTrackMute(request) => Ok(Response::LocalTrackMute(h::track::mute(server, &request))),
-        Request::EnableRemoteTrack(request) => Ok(Response::EnableRemoteTrack(h::track::enable_remote(server, &request))),
+        Request::CreateAudioTrack(request) => Ok(Response::CreateAudioTrack(
+            h::track::create_audio_track(server, &request)?,
+        )),
+        Request::LocalTrackMute(request) => {
+            Ok(Response::LocalTrackMute(h::track::mute(server, &request)))
+        }
+        Request::EnableRemoteTrack(request) => Ok(Response::EnableRemoteTrack(
+            h::track::enable_remote(server, &request),
+        )),
         Request::GetStats(request) => Ok(Response::GetStats(h::track::stats(server, &request)?)),
-        Request::SetTrackSubscriptionPermissions(request) => Ok(Response::SetTrackSubscriptionPermissions(h::participant::set_track_subscription_permissions(server, request))),
+        Request::SetTrackSubscriptionPermissions(request) => {
+            Ok(Response::SetTrackSubscriptionPermissions(
+                h::participant::set_track_subscription_permissions(server, request),
+            ))
+        }
         Request::NewVideoStream(_) => later("new_video_stream"),
         Request::NewVideoSource(_) => later("new_video_source"),
         Request::CaptureVideoFrame(_) => later("capture_video_frame"),
         Request::VideoConvert(_) => later("video_convert"),
         Request::VideoStreamFromParticipant(_) => later("video_stream_from_participant"),
-        Request::NewAudioStream(request) => Ok(Response::NewAudioStream(h::audio_stream::of_track(server, &request)?)),
-        Request::NewAudioSource(request) => Ok(Response::NewAudioSource(h::audio_source::create(server, &request)?)),
-        Request::CaptureAudioFrame(request) => Ok(Response::CaptureAudioFrame(h::audio_source::capture(server, memory, &request))),
-        Request::ClearAudioBuffer(request) => Ok(Response::ClearAudioBuffer(h::audio_source::clear(server, &request)?)),
-        Request::NewAudioResampler(_) => Ok(Response::NewAudioResampler(h::resample::create(server))),
-        Request::RemixAndResample(request) => Ok(Response::RemixAndResample(h::resample::remix_and_resample(server, memory, &request)?)),
+        Request::NewAudioStream(request) => Ok(Response::NewAudioStream(
+            h::audio_stream::of_track(server, &request)?,
+        )),
+        Request::NewAudioSource(request) => Ok(Response::NewAudioSource(h::audio_source::create(
+            server, &request,
+        )?)),
+        Request::CaptureAudioFrame(request) => Ok(Response::CaptureAudioFrame(
+            h::audio_source::capture(server, memory, &request),
+        )),
+        Request::ClearAudioBuffer(request) => Ok(Response::ClearAudioBuffer(
+            h::audio_source::clear(server, &request)?,
+        )),
+        Request::NewAudioResampler(_) => {
+            Ok(Response::NewAudioResampler(h::resample::create(server)))
+        }
+        Request::RemixAndResample(request) => Ok(Response::RemixAndResample(
+            h::resample::remix_and_resample(server, memory, &request)?,
+        )),
         Request::E2ee(request) => Ok(Response::E2ee(h::e2ee::serve(server, request))),
-        Request::AudioStreamFromParticipant(request) => Ok(Response::AudioStreamFromParticipant(h::audio_stream::of_participant(server, &request)?)),
+        Request::AudioStreamFromParticipant(request) => Ok(Response::AudioStreamFromParticipant(
+            h::audio_stream::of_participant(server, &request)?,
+        )),
         Request::NewSoxResampler(_) => later("new_sox_resampler"),
         Request::PushSoxResampler(_) => later("push_sox_resampler"),
         Request::FlushSoxResampler(_) => later("flush_sox_resampler"),
-        Request::SendChatMessage(request) => Ok(Response::SendChatMessage(h::message::send_chat_message(server, request)?)),
-        Request::EditChatMessage(request) => Ok(Response::SendChatMessage(h::message::edit_chat_message(server, request)?)),
+        Request::SendChatMessage(request) => Ok(Response::SendChatMessage(
+            h::message::send_chat_message(server, request)?,
+        )),
+        Request::EditChatMessage(request) => Ok(Response::SendChatMessage(
+            h::message::edit_chat_message(server, request)?,
+        )),
         Request::PerformRpc(request) => Ok(Response::PerformRpc(h::rpc::perform(server, request)?)),
-        Request::RegisterRpcMethod(request) => Ok(Response::RegisterRpcMethod(h::rpc::register(server, request))),
-        Request::UnregisterRpcMethod(request) => Ok(Response::UnregisterRpcMethod(h::rpc::unregister(server, request))),
-        Request::RpcMethodInvocationResponse(request) => Ok(Response::RpcMethodInvocationResponse(h::rpc::respond(server, request))),
-        Request::EnableRemoteTrackPublication(request) => Ok(Response::EnableRemoteTrackPublication(h::publication::enable(server, &request))),
-        Request::UpdateRemoteTrackPublicationDimension(request) => Ok(Response::UpdateRemoteTrackPublicationDimension(h::publication::update_dimension(server, &request))),
-        Request::SendStreamHeader(request) => Ok(Response::SendStreamHeader(h::message::send_stream_header(server, request))),
-        Request::SendStreamChunk(request) => Ok(Response::SendStreamChunk(h::message::send_stream_chunk(server, request))),
-        Request::SendStreamTrailer(request) => Ok(Response::SendStreamTrailer(h::message::send_stream_trailer(server, request))),
-        Request::SetDataChannelBufferedAmountLowThreshold(request) => Ok(Response::SetDataChannelBufferedAmountLowThreshold(h::message::set_buffered_amount_low_threshold(server, &request))),
+        Request::RegisterRpcMethod(request) => Ok(Response::RegisterRpcMethod(h::rpc::register(
+            server, request,
+        ))),
+        Request::UnregisterRpcMethod(request) => Ok(Response::UnregisterRpcMethod(
+            h::rpc::unregister(server, request),
+        )),
+        Request::RpcMethodInvocationResponse(request) => Ok(Response::RpcMethodInvocationResponse(
+            h::rpc::respond(server, request),
+        )),
+        Request::EnableRemoteTrackPublication(request) => Ok(
+            Response::EnableRemoteTrackPublication(h::publication::enable(server, &request)),
+        ),
+        Request::UpdateRemoteTrackPublicationDimension(request) => {
+            Ok(Response::UpdateRemoteTrackPublicationDimension(
+                h::publication::update_dimension(server, &request),
+            ))
+        }
+        Request::SendStreamHeader(request) => Ok(Response::SendStreamHeader(
+            h::message::send_stream_header(server, request),
+        )),
+        Request::SendStreamChunk(request) => Ok(Response::SendStreamChunk(
+            h::message::send_stream_chunk(server, request),
+        )),
+        Request::SendStreamTrailer(request) => Ok(Response::SendStreamTrailer(
+            h::message::send_stream_trailer(server, request),
+        )),
+        Request::SetDataChannelBufferedAmountLowThreshold(request) => {
+            Ok(Response::SetDataChannelBufferedAmountLowThreshold(
+                h::message::set_buffered_amount_low_threshold(server, &request),
+            ))
+        }
         Request::LoadAudioFilterPlugin(_) => later("load_audio_filter_plugin"),
         Request::NewApm(_) => later("new_apm"),
         Request::ApmProcessStream(_) => later("apm_process_stream"),
         Request::ApmProcessReverseStream(_) => later("apm_process_reverse_stream"),
         Request::ApmSetStreamDelay(_) => later("apm_set_stream_delay"),
-        Request::ByteReadIncremental(request) => Ok(Response::ByteReadIncremental(h::data_stream::read::bytes_incremental(server, &request)?)),
-        Request::ByteReadAll(request) => Ok(Response::ByteReadAll(h::data_stream::read::bytes_all(server, &request)?)),
-        Request::ByteWriteToFile(request) => Ok(Response::ByteWriteToFile(h::data_stream::read::bytes_to_file(server, request)?)),
-        Request::TextReadIncremental(request) => Ok(Response::TextReadIncremental(h::data_stream::read::text_incremental(server, &request)?)),
-        Request::TextReadAll(request) => Ok(Response::TextReadAll(h::data_stream::read::text_all(server, &request)?)),
-        Request::SendFile(request) => Ok(Response::SendFile(h::data_stream::send::file(server, request)?)),
-        Request::SendText(request) => Ok(Response::SendText(h::data_stream::send::text(server, request)?)),
-        Request::ByteStreamOpen(request) => Ok(Response::ByteStreamOpen(h::data_stream::send::open_bytes(server, request)?)),
-        Request::ByteStreamWrite(request) => Ok(Response::ByteStreamWrite(h::data_stream::send::write_bytes(server, request)?)),
-        Request::ByteStreamClose(request) => Ok(Response::ByteStreamClose(h::data_stream::send::close_bytes(server, request)?)),
-        Request::TextStreamOpen(request) => Ok(Response::TextStreamOpen(h::data_stream::send::open_text(server, request)?)),
-        Request::TextStreamWrite(request) => Ok(Response::TextStreamWrite(h::data_stream::send::write_text(server, request)?)),
-        Request::TextStreamClose(request) => Ok(Response::TextStreamClose(h::data_stream::send::close_text(server, request)?)),
-        Request::SendBytes(request) => Ok(Response::SendBytes(h::data_stream::send::bytes(server, request)?)),
-        Request::SetRemoteTrackPublicationQuality(request) => Ok(Response::SetRemoteTrackPublicationQuality(h::publication::set_quality(server, &request))),
-        Request::PublishDataTrack(request) => Ok(Response::PublishDataTrack(h::data_track::publish(server, request)?)),
-        Request::LocalDataTrackTryPush(request) => Ok(Response::LocalDataTrackTryPush(h::data_track::try_push(server, request))),
-        Request::LocalDataTrackUnpublish(request) => Ok(Response::LocalDataTrackUnpublish(h::data_track::unpublish(server, &request)?)),
-        Request::LocalDataTrackIsPublished(request) => Ok(Response::LocalDataTrackIsPublished(h::data_track::local_is_published(server, &request)?)),
-        Request::SubscribeDataTrack(request) => Ok(Response::SubscribeDataTrack(h::data_track::subscribe_to(server, &request)?)),
-        Request::RemoteDataTrackIsPublished(request) => Ok(Response::RemoteDataTrackIsPublished(h::data_track::remote_is_published(server, &request)?)),
-        Request::DataTrackStreamRead(request) => Ok(Response::DataTrackStreamRead(h::data_track::read(server, &request)?)),
-        Request::RemoteDataTrackSetPipelineOptions(request) => Ok(Response::RemoteDataTrackSetPipelineOptions(h::data_track::set_pipeline_options(server, &request)?)),
-        Request::DefineSchema(request) => Ok(Response::DefineSchema(h::data_track::define_schema(server, request)?)),
-        Request::GetSchema(request) => Ok(Response::GetSchema(h::data_track::get_schema(server, request)?)),
+        Request::ByteReadIncremental(request) => Ok(Response::ByteReadIncremental(
+            h::data_stream::read::bytes_incremental(server, &request)?,
+        )),
+        Request::ByteReadAll(request) => Ok(Response::ByteReadAll(
+            h::data_stream::read::bytes_all(server, &request)?,
+        )),
+        Request::ByteWriteToFile(request) => Ok(Response::ByteWriteToFile(
+            h::data_stream::read::bytes_to_file(server, request)?,
+        )),
+        Request::TextReadIncremental(request) => Ok(Response::TextReadIncremental(
+            h::data_stream::read::text_incremental(server, &request)?,
+        )),
+        Request::TextReadAll(request) => Ok(Response::TextReadAll(h::data_stream::read::text_all(
+            server, &request,
+        )?)),
+        Request::SendFile(request) => Ok(Response::SendFile(h::data_stream::send::file(
+            server, request,
+        )?)),
+        Request::SendText(request) => Ok(Response::SendText(h::data_stream::send::text(
+            server, request,
+        )?)),
+        Request::ByteStreamOpen(request) => Ok(Response::ByteStreamOpen(
+            h::data_stream::send::open_bytes(server, request)?,
+        )),
+        Request::ByteStreamWrite(request) => Ok(Response::ByteStreamWrite(
+            h::data_stream::send::write_bytes(server, request)?,
+        )),
+        Request::ByteStreamClose(request) => Ok(Response::ByteStreamClose(
+            h::data_stream::send::close_bytes(server, request)?,
+        )),
+        Request::TextStreamOpen(request) => Ok(Response::TextStreamOpen(
+            h::data_stream::send::open_text(server, request)?,
+        )),
+        Request::TextStreamWrite(request) => Ok(Response::TextStreamWrite(
+            h::data_stream::send::write_text(server, request)?,
+        )),
+        Request::TextStreamClose(request) => Ok(Response::TextStreamClose(
+            h::data_stream::send::close_text(server, request)?,
+        )),
+        Request::SendBytes(request) => Ok(Response::SendBytes(h::data_stream::send::bytes(
+            server, request,
+        )?)),
+        Request::SetRemoteTrackPublicationQuality(request) => {
+            Ok(Response::SetRemoteTrackPublicationQuality(
+                h::publication::set_quality(server, &request),
+            ))
+        }
+        Request::PublishDataTrack(request) => Ok(Response::PublishDataTrack(
+            h::data_track::publish(server, request)?,
+        )),
+        Request::LocalDataTrackTryPush(request) => Ok(Response::LocalDataTrackTryPush(
+            h::data_track::try_push(server, request),
+        )),
+        Request::LocalDataTrackUnpublish(request) => Ok(Response::LocalDataTrackUnpublish(
+            h::data_track::unpublish(server, &request)?,
+        )),
+        Request::LocalDataTrackIsPublished(request) => Ok(Response::LocalDataTrackIsPublished(
+            h::data_track::local_is_published(server, &request)?,
+        )),
+        Request::SubscribeDataTrack(request) => Ok(Response::SubscribeDataTrack(
+            h::data_track::subscribe_to(server, &request)?,
+        )),
+        Request::RemoteDataTrackIsPublished(request) => Ok(Response::RemoteDataTrackIsPublished(
+            h::data_track::remote_is_published(server, &request)?,
+        )),
+        Request::DataTrackStreamRead(request) => Ok(Response::DataTrackStreamRead(
+            h::data_track::read(server, &request)?,
+        )),
+        Request::RemoteDataTrackSetPipelineOptions(request) => {
+            Ok(Response::RemoteDataTrackSetPipelineOptions(
+                h::data_track::set_pipeline_options(server, &request)?,
+            ))
+        }
+        Request::DefineSchema(request) => Ok(Response::DefineSchema(h::data_track::define_schema(
+            server, request,
+        )?)),
+        Request::GetSchema(request) => Ok(Response::GetSchema(h::data_track::get_schema(
+            server, request,
+        )?)),
         Request::CaptureEncodedVideoFrame(_) => later("capture_encoded_video_frame"),
         Request::TakeEncodedVideoSourceFeedback(_) => later("take_encoded_video_source_feedback"),
-        Request::SimulateScenario(request) => Ok(Response::SimulateScenario(h::room::simulate_scenario(server, &request)?)),
+        Request::SimulateScenario(request) => Ok(Response::SimulateScenario(
+            h::room::simulate_scenario(server, &request)?,
+        )),
         Request::NewPlatformAudio(_) => later("new_platform_audio"),
         Request::GetAudioDevices(_) => later("get_audio_devices"),
         Request::SetRecordingDevice(_) => later("set_recording_device"),
         Request::SetPlayoutDevice(_) => later("set_playout_device"),
         Request::StartRecording(_) => later("start_recording"),
         Request::StopRecording(_) => later("stop_recording"),
-        Request::ReadyForRoomEvent(request) => Ok(Response::ReadyForRoomEvent(h::room::ready_for_room_event(server, &request))),
+        Request::ReadyForRoomEvent(request) => Ok(Response::ReadyForRoomEvent(
+            h::room::ready_for_room_event(server, &request),
+        )),
         Request::NewCaptureSource(_) => later("new_capture_source"),
         Request::StartCapture(_) => later("start_capture"),
         Request::StopCapture(_) => later("stop_capture"),
-        Request::WaitForSubscription(request) => Ok(Response::WaitForSubscription(h::publish::wait_for_subscription(server, &request)?)),
+        Request::WaitForSubscription(request) => Ok(Response::WaitForSubscription(
+            h::publish::wait_for_subscription(server, &request)?,
+        )),
     }
 }
 
@@ -192,9 +324,21 @@ mod tests {
     /// Name and number of every member of `FfiRequest`.
     fn requests() -> Vec<(String, i32)> {
         let set = prost_types::FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
-        let ffi = set.file.iter().find(|file| file.name() == "ffi.proto").unwrap();
-        let message = ffi.message_type.iter().find(|message| message.name() == "FfiRequest").unwrap();
-        message.field.iter().map(|field| (field.name().to_owned(), field.number())).collect()
+        let ffi = set
+            .file
+            .iter()
+            .find(|file| file.name() == "ffi.proto")
+            .unwrap();
+        let message = ffi
+            .message_type
+            .iter()
+            .find(|message| message.name() == "FfiRequest")
+            .unwrap();
+        message
+            .field
+            .iter()
+            .map(|field| (field.name().to_owned(), field.number()))
+            .collect()
     }
 
     /// The request with member `number`, all of whose fields have their zero values.
@@ -251,7 +395,10 @@ mod tests {
         #[expect(unsafe_code, reason = "nothing but a host can hand out its memory")]
         let memory = unsafe { HostMemory::for_this_call() };
         let request = bare_request(999);
-        assert!(matches!(dispatch(&server, &memory, request), Err(FfiError::EmptyRequest)));
+        assert!(matches!(
+            dispatch(&server, &memory, request),
+            Err(FfiError::EmptyRequest)
+        ));
         server.dispose();
     }
 }

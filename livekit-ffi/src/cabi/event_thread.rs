@@ -68,7 +68,9 @@ unsafe fn next(work: *mut Work) -> Option<*const [u8]> {
         // SAFETY: valid and ours alone, says the contract.
         let pump = unsafe { &mut (*work).pump };
         // An event that cannot be encoded is a bug, and costs that event alone.
-        if let Ok(event) = panics::catch("the event thread", || pump.next_event().map(ptr::from_ref)) {
+        if let Ok(event) =
+            panics::catch("the event thread", || pump.next_event().map(ptr::from_ref))
+        {
             return event;
         }
     }
