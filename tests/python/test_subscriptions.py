@@ -45,6 +45,8 @@ def test_without_auto_subscribe_tracks_of_before_can_be_asked_for(pair):
     stage = pair.stage
     alice = stage.join(pair.publishing, "alice")
     alice.call("publish_tone")
+    # The server lists a track once its first packet came: one that is heard is listed.
+    stage.join(pair.subscribing, "witness").expect("track_subscribed", name="tone")
     bob = stage.peer(pair.subscribing)
     entered = stage.enter(bob, "bob", auto_subscribe=False)
     assert list(entered["participants"]["alice"]["tracks"]) == ["tone"]
