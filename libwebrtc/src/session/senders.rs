@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lk_engine::{AudioLevel, KeyframeKind, OutgoingRtp};
 use lk_jsep::TransceiverId;
-use lk_jsep::plan::{CodecPlan, MediaPlan};
+use lk_jsep::plan::MediaPlan;
 use lk_types::{Codec, Pt, Ssrc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -253,6 +253,7 @@ fn first_sequence(ssrc: Ssrc) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use lk_jsep::plan::CodecPlan;
     use lk_types::{Direction, MediaKind, Mid};
 
     use super::*;
