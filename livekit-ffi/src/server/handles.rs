@@ -11,6 +11,7 @@
 use std::{
     any::Any,
     fmt,
+    hash::{BuildHasherDefault, Hasher},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -85,10 +86,32 @@ impl Value {
     }
 }
 
+/// Spreads numbers from a counter over the shards. The host picks the numbers it looks up, but not
+/// those that are in the table, so nothing can be made to collide.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0.rotate_left(8) ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // Fibonacci hashing: consecutive numbers end up far from each other.
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Handles and async ids, from one counter.
 pub struct HandleTable {
     next: AtomicU64,
-    entries: DashMap<HandleId, Value>,
+    entries: DashMap<HandleId, Value, BuildHasherDefault<IdHasher>>,
 }
 
 impl HandleTable {
@@ -97,7 +120,7 @@ impl HandleTable {
         // Few shards: a host calls from a handful of threads, and every shard costs memory.
         Self {
             next: AtomicU64::new(first.max(1)),
-            entries: DashMap::with_shard_amount(8),
+            entries: DashMap::with_hasher_and_shard_amount(BuildHasherDefault::default(), 8),
         }
     }
 
