@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::{
     order::LocalChange,
-    room_event::{self, Translated},
+    room_event,
     session::{Feed, READY_GRACE, RoomSession},
 };
 use crate::{
@@ -217,10 +217,11 @@ fn forward_event(session: &Arc<RoomSession>, event: RoomEvent) {
         }
         // The connect callback told it.
         RoomEvent::Connected { .. } => {}
-        other => match room_event::translate(session, other) {
-            Translated::Message(message) => session.send(message),
-            Translated::Nothing => {}
-        },
+        other => {
+            if let Some(message) = room_event::translate(session, other) {
+                session.send(message);
+            }
+        }
     }
 }
 

@@ -18,14 +18,6 @@ use crate::{
     server::handles::Resource,
 };
 
-/// What becomes of an event.
-pub(super) enum Translated {
-    /// The host hears of it.
-    Message(Message),
-    /// It has nothing for the host.
-    Nothing,
-}
-
 /// The payload of a received message, which the host reads where it lies.
 struct ReceivedData(#[expect(dead_code, reason = "keeps the host's view alive")] Arc<Vec<u8>>);
 
@@ -34,8 +26,8 @@ impl Resource for ReceivedData {
 }
 
 /// Translates an event. Those that `room` treats itself, and ones that this version does not
-/// know, come to nothing.
-pub(super) fn translate(session: &Arc<RoomSession>, event: RoomEvent) -> Translated {
+/// know, have nothing for the host: `None`.
+pub(super) fn translate(session: &Arc<RoomSession>, event: RoomEvent) -> Option<Message> {
     let message = match event {
         RoomEvent::ParticipantConnected(participant) => {
             Message::ParticipantConnected(proto::ParticipantConnected {
@@ -139,11 +131,11 @@ pub(super) fn translate(session: &Arc<RoomSession>, event: RoomEvent) -> Transla
         RoomEvent::E2eeStateChanged { participant, state } => encryption(&participant, state),
         other => return room_facts(other),
     };
-    Translated::Message(message)
+    Some(message)
 }
 
 /// Events about the room, its people and its connection; they carry no handles.
-fn room_facts(event: RoomEvent) -> Translated {
+fn room_facts(event: RoomEvent) -> Option<Message> {
     let message = match event {
         RoomEvent::RoomMetadataChanged { metadata, .. } => {
             Message::RoomMetadataChanged(proto::RoomMetadataChanged { metadata })
@@ -229,7 +221,7 @@ fn room_facts(event: RoomEvent) -> Translated {
         }
         other => return raw_stream(other),
     };
-    Translated::Message(message)
+    Some(message)
 }
 
 /// The packets of data streams, for hosts that put them together themselves.
@@ -237,8 +229,8 @@ fn room_facts(event: RoomEvent) -> Translated {
     deprecated,
     reason = "hosts that read packets themselves still rely on these events"
 )]
-fn raw_stream(event: RoomEvent) -> Translated {
-    Translated::Message(match event {
+fn raw_stream(event: RoomEvent) -> Option<Message> {
+    Some(match event {
         RoomEvent::StreamHeaderReceived {
             header,
             participant_identity,
@@ -260,7 +252,7 @@ fn raw_stream(event: RoomEvent) -> Translated {
             participant_identity,
             trailer: trailer.into(),
         }),
-        _ => return Translated::Nothing,
+        _ => return None,
     })
 }
 
@@ -298,14 +290,12 @@ fn byte_stream_opened(
     session: &Arc<RoomSession>,
     reader: &TakeCell<livekit::ByteStreamReader>,
     participant_identity: String,
-) -> Translated {
-    let Some(reader) = reader.take() else {
-        return Translated::Nothing;
-    };
+) -> Option<Message> {
+    let reader = reader.take()?;
     let info = proto::ByteStreamInfo::from(reader.info());
     let object = Arc::new(ByteReader::new(reader));
     let handle = session.server.handles().insert(object, session.ownership());
-    Translated::Message(Message::ByteStreamOpened(proto::ByteStreamOpened {
+    Some(Message::ByteStreamOpened(proto::ByteStreamOpened {
         reader: proto::OwnedByteStreamReader {
             handle: owned(handle),
             info,
@@ -318,14 +308,12 @@ fn text_stream_opened(
     session: &Arc<RoomSession>,
     reader: &TakeCell<livekit::TextStreamReader>,
     participant_identity: String,
-) -> Translated {
-    let Some(reader) = reader.take() else {
-        return Translated::Nothing;
-    };
+) -> Option<Message> {
+    let reader = reader.take()?;
     let info = proto::TextStreamInfo::from(reader.info());
     let object = Arc::new(TextReader::new(reader));
     let handle = session.server.handles().insert(object, session.ownership());
-    Translated::Message(Message::TextStreamOpened(proto::TextStreamOpened {
+    Some(Message::TextStreamOpened(proto::TextStreamOpened {
         reader: proto::OwnedTextStreamReader {
             handle: owned(handle),
             info,

@@ -141,7 +141,7 @@ pub(crate) fn set_pipeline_options(
     let track = server
         .handles()
         .get::<RemoteDataTrackObject>(request.track_handle)?;
-    track.0.set_pipeline_options(request.options.clone().into());
+    track.0.set_pipeline_options(request.options.into());
     Ok(proto::RemoteDataTrackSetPipelineOptionsResponse {})
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn subscribe_to(
         Arc::clone(server),
         handle,
         track.0.clone(),
-        request.options.clone().into(),
+        request.options.into(),
     );
     server.spawn("subscribe_data_track", feed)?;
     server.handles().insert_at(handle, object, Ownership::HOST);

@@ -88,9 +88,7 @@ pub(crate) fn wait_for_subscription(
     request: &proto::WaitForSubscriptionRequest,
 ) -> Result<proto::WaitForSubscriptionResponse, FfiError> {
     const OPERATION: &str = "wait_for_subscription";
-    let limit = request
-        .timeout_ms
-        .map(|ms| Duration::from_millis(ms.into()));
+    let limit = request.timeout_ms.map(Duration::from_millis);
     let stage = match stage_of(server, request.publication_handle) {
         // The host may have dropped it just now: that is an outcome, not a mistake.
         Err(FfiError::Handle(error @ HandleError::Unknown { .. })) => Err(error.into()),
