@@ -137,6 +137,8 @@ pub(crate) struct FrameSender {
     pub(crate) server: Arc<Server>,
     pub(crate) handle: HandleId,
     pub(crate) format: AudioFormat,
+    /// The host dropped the stream.
+    pub(crate) dropped: CancellationToken,
 }
 
 impl FrameSender {
@@ -193,6 +195,10 @@ impl FrameSender {
         self.server
             .events()
             .send_media(self.handle, limit, message, buffer);
+        if self.dropped.is_cancelled() {
+            // The host dropped the stream meanwhile: nobody would free this frame.
+            self.server.events().discard_stream(self.handle);
+        }
     }
 
     fn end(&self) {

@@ -99,8 +99,8 @@ pub(crate) fn subscribe(
     });
     let feed = async move {
         let outcome = dropped.run_until_cancelled(frames(&server, handle, track, options, &asked));
-        // Nobody holds the stream any more: nobody waits for its end.
-        let Some(outcome) = outcome.await else { return };
+        // A stream that the host dropped ends as well: somebody may still wait for its next frame.
+        let outcome = outcome.await.unwrap_or(Ok(()));
         let eos = proto::DataTrackStreamEos {
             error: outcome.err().map(Into::into),
         };

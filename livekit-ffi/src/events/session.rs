@@ -426,9 +426,10 @@ impl RoomSession {
         self.rpc_waiters.lock().clear();
         let eos = self.wrap(room_event::Message::Eos(proto::RoomEos {}));
         self.lane.close_with(callbacks.into_iter().chain([eos]));
-        self.note_change();
         self.closed.cancel();
         self.release_memory();
+        // Last: whoever looks again must find the room closed.
+        self.note_change();
     }
 
     fn deliver(&self, event: LocalEvent) {

@@ -105,6 +105,7 @@ impl NewStream {
             server: Arc::clone(server),
             handle: self.handle,
             format,
+            dropped: self.dropped.clone(),
         }
     }
 }
