@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::{Call, Line, PATIENCE, SIDES, Session, address};
@@ -57,6 +58,29 @@ fn candidates_may_come_before_the_first_plan() {
     assert_eq!(call.engine(Side::A).ice_state(), IceState::New);
     call.apply();
     call.await_connected();
+}
+
+#[test]
+fn ipv6_carries_a_connection() {
+    fn address(side: Side) -> SocketAddr {
+        match side {
+            Side::A => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 1000).into(),
+            Side::B => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 2], 2000).into(),
+        }
+    }
+    let mut call = Call::idle_at(session(), Link::clean(), address);
+    call.apply();
+    call.exchange_candidates();
+    call.await_connected();
+    call.send_audio(Side::A, 100, 0, b"six").expect("sent");
+    call.run(100);
+    assert_eq!(call.rtp(Side::B).len(), 1);
+    call.run(2000);
+    let pair = call.engine(Side::A).stats().pair.expect("a pair");
+    assert_eq!(
+        (pair.local, pair.remote),
+        (address(Side::A), address(Side::B))
+    );
 }
 
 #[test]

@@ -282,6 +282,11 @@ pub(crate) fn other(side: Side) -> Side {
 impl Call {
     /// Engines that know nothing yet.
     pub(crate) fn idle(session: Session, link: Link) -> Self {
+        Self::idle_at(session, link, address)
+    }
+
+    /// The same under other addresses.
+    pub(crate) fn idle_at(session: Session, link: Link, address: fn(Side) -> SocketAddr) -> Self {
         let pair = Pair::new(link, 7, |side, now| Node {
             engine: Engine::new(EngineConfig::new(now)).expect("an engine"),
             address: address(side),
@@ -315,9 +320,10 @@ impl Call {
 
     pub(crate) fn exchange_candidates(&mut self) {
         for side in SIDES {
+            let address = self.pair.peer(side).address;
             let line = self.with(side, |engine, now| {
                 engine
-                    .add_local_candidate(LocalCandidate::host(address(side)), now)
+                    .add_local_candidate(LocalCandidate::host(address), now)
                     .expect("a local candidate")
             });
             self.with(other(side), |engine, now| {
