@@ -1,7 +1,7 @@
 //! The one map from whatever went wrong to what a host reads.
 //!
 //! A failure reaches the host in one of two ways: as the `error` field of a
-//! response or callback, where the message has one ([`FfiError::to_string`]),
+//! response or callback, where the message has one (`FfiError`'s text),
 //! or as a failed call: 0 from `livekit_ffi_request`, the text in
 //! `livekit_ffi_last_error`, and a log record. Texts never carry tokens, keys,
 //! identities or payloads.

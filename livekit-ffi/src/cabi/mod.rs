@@ -1,4 +1,4 @@
-//! The C boundary: five functions, and the one [`Server`] of the process.
+//! The C boundary: five functions, and the one [`Server`](crate::server::Server) of the process.
 //!
 //! Everything a host can do wrong ends here as a value: null pointers, wrong
 //! order, forks, panics of ours. `livekit_ffi.h`, generated from
