@@ -112,6 +112,10 @@ static void initialize_twice_replaces_the_callback(void) {
 }
 
 static void a_forked_child_is_refused_and_ends_in_peace(void) {
+    /* The child answers through a pipe: under valgrind its exit code tells of leaks, and what the
+       threads that it lacks had in hand counts as leaked there. */
+    int answer_pipe[2];
+    CHECK(pipe(answer_pipe) == 0);
     fflush(NULL);
     pid_t child = fork();
     CHECK(child >= 0);
@@ -122,11 +126,18 @@ static void a_forked_child_is_refused_and_ends_in_peace(void) {
         livekit_ffi_dispose();
         livekit_ffi_initialize(host_callback, true, "c", "1");
         refused = refused && strstr(last_error(), "forked child");
-        _exit(refused ? 0 : 1);
+        char said = refused ? 'y' : 'n';
+        if (write(answer_pipe[1], &said, 1) != 1) {
+            _exit(1);
+        }
+        _exit(0);
     }
     int status = 0;
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    char said = '?';
+    CHECK(close(answer_pipe[1]) == 0);
+    CHECK(read(answer_pipe[0], &said, 1) == 1 && said == 'y');
+    CHECK(close(answer_pipe[0]) == 0);
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
 }
 
 static void *hammer(void *unused) {
