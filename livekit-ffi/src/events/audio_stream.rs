@@ -18,7 +18,7 @@ use livekit::{
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::session::{RoomSession, owned};
+use super::{given::owned, session::RoomSession};
 use crate::{
     proto::{self, audio_stream_event, ffi_event::Message},
     server::{

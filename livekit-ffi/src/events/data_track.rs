@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::session::owned;
+use super::given::owned;
 use crate::{
     proto::{self, data_track_stream_event::Detail, ffi_event::Message},
     server::{

@@ -12,6 +12,7 @@
 pub(crate) mod audio_stream;
 pub(crate) mod data_stream;
 pub(crate) mod data_track;
+pub(crate) mod given;
 pub(crate) mod objects;
 pub(crate) mod order;
 pub(crate) mod outbox;

@@ -10,7 +10,8 @@ use livekit::{
 use super::{
     data_stream::{ByteReader, TextReader},
     data_track::own_remote,
-    session::{RoomSession, owned},
+    given::owned,
+    session::RoomSession,
 };
 use crate::{
     convert::participant::{attributes, permission_out, room_end},

@@ -1,26 +1,19 @@
 //! A room that the host joined, from the connect callback to the end.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use livekit::{
     Room, RoomEvent,
-    participant::{Participant, RemoteParticipant},
     prelude::RpcError,
-    publication::{LocalTrackPublication, RemoteTrackPublication, TrackPublication},
+    publication::{LocalTrackPublication, TrackPublication},
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    objects::{
-        LocalPublication, ParticipantObject, PublicationObject, PublicationStage,
-        RemotePublication, RoomObject, Slot, TrackObject,
-    },
+    given::{PublicationEntry, publication_info},
+    objects::PublicationStage,
     order::{LocalChange, LocalOrder},
     outbox::Outbox,
 };
@@ -29,7 +22,7 @@ use crate::{
     proto::{self, ffi_event::Message, room_event},
     server::{
         Server,
-        handles::{HandleId, Ownership},
+        handles::HandleId,
         lane::{Hold, Lane},
     },
 };
@@ -43,13 +36,13 @@ pub(crate) struct RoomSession {
     pub(crate) server: Arc<Server>,
     /// The room's handle, also the owner of all handles that the room gives out.
     pub(crate) handle: HandleId,
-    room: RwLock<Option<Arc<Room>>>,
+    pub(super) room: RwLock<Option<Arc<Room>>>,
     /// Room events go through here; callbacks that must follow them, too.
     pub(super) lane: Arc<Lane>,
     ready: Mutex<Option<Hold>>,
     order: Mutex<LocalOrder<LocalEvent>>,
-    publications: Mutex<HashMap<String, PublicationEntry>>,
-    remote_tracks: Mutex<HashMap<String, CancellationToken>>,
+    pub(super) publications: Mutex<HashMap<String, PublicationEntry>>,
+    pub(super) remote_tracks: Mutex<HashMap<String, CancellationToken>>,
     /// Callbacks that come after the room events that `livekit` has dispatched so far.
     after_events: mpsc::UnboundedSender<Message>,
     /// Counts changes of tracks and participants; streams that follow a participant watch it.
@@ -61,12 +54,6 @@ pub(crate) struct RoomSession {
     stop: CancellationToken,
     /// The room's last event is queued.
     closed: CancellationToken,
-}
-
-/// A local publication that the host holds.
-struct PublicationEntry {
-    handle: HandleId,
-    object: Weak<PublicationObject>,
 }
 
 /// An event about a local track, until [`LocalOrder`] lets it go.
@@ -250,104 +237,6 @@ impl RoomSession {
         }
     }
 
-    /// Gives the host a participant.
-    pub(crate) fn own_participant(
-        self: &Arc<Self>,
-        participant: Participant,
-    ) -> proto::OwnedParticipant {
-        let info = proto::ParticipantInfo::from(&participant);
-        let handle = self.server.handles().next_id();
-        let object = ParticipantObject {
-            handle,
-            participant: Slot::new(participant),
-            session: Arc::clone(self),
-        };
-        self.server
-            .handles()
-            .insert_at(handle, Arc::new(object), self.ownership());
-        proto::OwnedParticipant {
-            handle: owned(handle),
-            info,
-        }
-    }
-
-    /// Gives the host another participant's publication.
-    pub(crate) fn own_remote_publication(
-        self: &Arc<Self>,
-        publication: RemoteTrackPublication,
-    ) -> proto::OwnedTrackPublication {
-        let info = publication_info(TrackPublication::Remote(publication.clone()));
-        let object = PublicationObject::Remote(RemotePublication {
-            publication: Slot::new(publication),
-            session: Arc::downgrade(self),
-            wanted: std::sync::OnceLock::new(),
-        });
-        let handle = self
-            .server
-            .handles()
-            .insert(Arc::new(object), self.ownership());
-        proto::OwnedTrackPublication {
-            handle: owned(handle),
-            info,
-        }
-    }
-
-    /// Gives the host a publication of its own.
-    pub(crate) fn own_local_publication(
-        &self,
-        publication: &LocalTrackPublication,
-    ) -> proto::OwnedTrackPublication {
-        let info = publication_info(TrackPublication::Local(publication.clone()));
-        let object = Arc::new(PublicationObject::Local(LocalPublication {
-            publication: Slot::new(publication.clone()),
-            stage: watch::Sender::new(PublicationStage::Waiting),
-        }));
-        let entry = PublicationEntry {
-            handle: self.server.handles().next_id(),
-            object: Arc::downgrade(&object),
-        };
-        let handle = entry.handle;
-        self.server
-            .handles()
-            .insert_at(handle, object, self.ownership());
-        self.publications
-            .lock()
-            .insert(publication.sid().to_string(), entry);
-        proto::OwnedTrackPublication {
-            handle: owned(handle),
-            info,
-        }
-    }
-
-    /// Gives the host a track that it receives.
-    pub(super) fn own_remote_track(&self, track: livekit::track::Track) -> proto::OwnedTrack {
-        let info = proto::TrackInfo::from(&track);
-        let ended = CancellationToken::new();
-        let sid = track.sid().to_string();
-        let object = TrackObject {
-            track: Slot::new(track),
-            ended: ended.clone(),
-        };
-        let handle = self
-            .server
-            .handles()
-            .insert(Arc::new(object), self.ownership());
-        if let Some(earlier) = self.remote_tracks.lock().insert(sid, ended) {
-            earlier.cancel();
-        }
-        proto::OwnedTrack {
-            handle: owned(handle),
-            info,
-        }
-    }
-
-    /// Ends the streams of a track that is gone.
-    pub(super) fn end_remote_track(&self, sid: &str) {
-        if let Some(ended) = self.remote_tracks.lock().remove(sid) {
-            ended.cancel();
-        }
-    }
-
     /// Tells the streams that follow a participant to look again.
     pub(super) fn note_change(&self) {
         self.changes
@@ -375,40 +264,6 @@ impl RoomSession {
         invocation: u64,
     ) -> Option<oneshot::Sender<Result<String, RpcError>>> {
         self.rpc_waiters.lock().remove(&invocation)
-    }
-
-    /// Builds what the connect callback carries, and stores the room's handle.
-    pub(crate) fn own_initial_state(
-        self: &Arc<Self>,
-        others: Vec<(RemoteParticipant, Vec<RemoteTrackPublication>)>,
-    ) -> Result<proto::connect_callback::Result, FfiError> {
-        let room = self.room("connect")?;
-        let object = Arc::new(RoomObject {
-            session: Arc::clone(self),
-        });
-        self.server
-            .handles()
-            .insert_at(self.handle, object, Ownership::HOST);
-        let participants = others
-            .into_iter()
-            .map(
-                |(participant, publications)| proto::connect_callback::ParticipantWithTracks {
-                    participant: self.own_participant(Participant::Remote(participant)),
-                    publications: publications
-                        .into_iter()
-                        .map(|publication| self.own_remote_publication(publication))
-                        .collect(),
-                },
-            )
-            .collect();
-        Ok(proto::connect_callback::Result {
-            room: proto::OwnedRoom {
-                handle: owned(self.handle),
-                info: proto::RoomInfo::from(&*room),
-            },
-            local_participant: self.own_participant(Participant::Local(room.local_participant())),
-            participants,
-        })
     }
 
     /// The room's last words: what reconnects had held back, the end of every stream, the callbacks
@@ -454,76 +309,10 @@ impl RoomSession {
         }
     }
 
-    /// Puts the publication behind the host's handle for the previous one. Returns that handle.
-    fn move_publication(
-        &self,
-        previous: &str,
-        sid: &str,
-        publication: &LocalTrackPublication,
-    ) -> HandleId {
-        let mut publications = self.publications.lock();
-        let Some(entry) = publications.remove(previous) else {
-            drop(publications);
-            // The host never heard of the track: it gets a handle of its own.
-            return self.own_local_publication(publication).handle.id;
-        };
-        if let Some(object) = entry.object.upgrade()
-            && let PublicationObject::Local(local) = &*object
-        {
-            local.publication.replace(publication.clone());
-        }
-        let handle = entry.handle;
-        publications.insert(sid.to_owned(), entry);
-        handle
-    }
-
-    /// Lets go of `livekit`'s objects, also of those behind handles that the host keeps.
-    fn release_memory(&self) {
-        let room = self.room.write().take();
-        drop(room);
-        let handles = self.server.handles();
-        handles.close_owner(self.handle);
-        for id in handles.held_of(self.handle) {
-            if let Ok(object) = handles.get::<ParticipantObject>(id) {
-                object.participant.clear();
-            } else if let Ok(object) = handles.get::<TrackObject>(id) {
-                object.track.clear();
-            } else if let Ok(object) = handles.get::<PublicationObject>(id) {
-                match &*object {
-                    PublicationObject::Local(local) => local.publication.clear(),
-                    PublicationObject::Remote(remote) => remote.publication.clear(),
-                }
-            }
-        }
-    }
-
     fn wrap(&self, message: room_event::Message) -> Message {
         Message::RoomEvent(proto::RoomEvent {
             room_handle: self.handle,
             message: Some(message),
         })
     }
-
-    pub(super) fn ownership(&self) -> Ownership {
-        Ownership::of(self.handle)
-    }
-}
-
-impl PublicationEntry {
-    fn set_stage(&self, stage: PublicationStage) {
-        if let Some(object) = self.object.upgrade()
-            && let PublicationObject::Local(local) = &*object
-        {
-            local.stage.send_replace(stage);
-        }
-    }
-}
-
-/// A handle on the wire.
-pub(crate) fn owned(id: HandleId) -> proto::FfiOwnedHandle {
-    proto::FfiOwnedHandle { id }
-}
-
-fn publication_info(publication: TrackPublication) -> proto::TrackPublicationInfo {
-    proto::TrackPublicationInfo::from(&publication)
 }

@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, time::timeout};
 use crate::{
     convert::enum_field,
     error::FfiError,
-    events::session::owned,
+    events::given::owned,
     hostmem::HostMemory,
     proto::{self, ffi_event::Message},
     server::{

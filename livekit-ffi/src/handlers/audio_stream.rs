@@ -11,8 +11,8 @@ use crate::{
     error::FfiError,
     events::{
         audio_stream::{self, AudioFormat, AudioStreamObject, FrameSender},
+        given::owned,
         objects::{ParticipantObject, TrackObject},
-        session::owned,
     },
     proto,
     server::{

@@ -14,7 +14,7 @@ use crate::{
         data_track::{
             DataTrackStreamObject, LocalDataTrackObject, RemoteDataTrackObject, subscribe,
         },
-        session::owned,
+        given::owned,
     },
     proto::{self, ffi_event::Message, publish_data_track_callback::Result as Published},
     server::{Server, handles::Ownership},

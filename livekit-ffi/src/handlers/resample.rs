@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::audio_source::{frame, limits};
 use crate::{
     error::FfiError,
-    events::session::owned,
+    events::given::owned,
     hostmem::HostMemory,
     proto,
     server::{

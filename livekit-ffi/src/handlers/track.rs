@@ -10,8 +10,8 @@ use super::{answer, audio_source::AudioSourceObject};
 use crate::{
     error::FfiError,
     events::{
+        given::owned,
         objects::{Slot, TrackObject},
-        session::owned,
     },
     proto::{self, ffi_event::Message},
     server::{Server, handles::Ownership},

@@ -11,7 +11,7 @@ use crate::{
     error::FfiError,
     events::{
         data_stream::{ByteWriter, TextWriter},
-        session::owned,
+        given::owned,
     },
     handlers::local_participant,
     proto::{self, ffi_event::Message},
