@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,7 @@ class Picture:
 
 class Program:
     def __init__(self) -> None:
+        self.forgotten: weakref.WeakSet[rtc.Room] = weakref.WeakSet()
         self.rooms: dict[str, rtc.Room] = {}
         self.publications: dict[tuple[str, str], rtc.LocalTrackPublication] = {}
         self.tracks: dict[tuple[str, str], Any] = {}
@@ -254,6 +256,8 @@ class Program:
             ear.task.cancel()
         await asyncio.gather(*(ear.task for ear in self.ears.values()), return_exceptions=True)
         await asyncio.gather(*(room.disconnect() for room in self.rooms.values() if room.isconnected()))
+        # What a forgotten room still has to say would be taken for the next test's room.
+        self.forgotten.update(self.rooms.values())
         for store in (self.feeds, self.ears, self.publications, self.tracks, self.rooms):
             store.clear()
 
@@ -276,6 +280,8 @@ class Program:
 
         def line(event: str, describe: Callable[..., dict[str, Any]]) -> None:
             def handler(*args: Any) -> None:
+                if room in self.forgotten:
+                    return
                 send({"event": event, "room": name, "at": time.monotonic(), **describe(*args)})
 
             room.on(event, handler)
@@ -681,6 +687,8 @@ class Program:
         # The library's own thread may need this interpreter while it ends: keep it free.
         await asyncio.to_thread(FfiClient.instance._dispose)
         seconds = time.monotonic() - began
+        # What a forgotten room still has to say would be taken for the next test's room.
+        self.forgotten.update(self.rooms.values())
         for store in (self.feeds, self.ears, self.publications, self.tracks, self.rooms):
             store.clear()
         return seconds
