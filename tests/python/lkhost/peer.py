@@ -256,7 +256,10 @@ class Program:
             ear.task.cancel()
         await asyncio.gather(*(ear.task for ear in self.ears.values()), return_exceptions=True)
         await asyncio.gather(*(room.disconnect() for room in self.rooms.values() if room.isconnected()))
-        # What a forgotten room still has to say would be taken for the next test's room.
+        self._forget()
+
+    def _forget(self) -> None:
+        """Lets go of everything; what a forgotten room still says would be taken for the next test's room."""
         self.forgotten.update(self.rooms.values())
         for store in (self.feeds, self.ears, self.publications, self.tracks, self.rooms):
             store.clear()
@@ -687,10 +690,7 @@ class Program:
         # The library's own thread may need this interpreter while it ends: keep it free.
         await asyncio.to_thread(FfiClient.instance._dispose)
         seconds = time.monotonic() - began
-        # What a forgotten room still has to say would be taken for the next test's room.
-        self.forgotten.update(self.rooms.values())
-        for store in (self.feeds, self.ears, self.publications, self.tracks, self.rooms):
-            store.clear()
+        self._forget()
         return seconds
 
     async def initialize(self) -> None:
