@@ -7,8 +7,10 @@ mod codec;
 mod frame;
 mod ids;
 mod media;
+mod video;
 
 pub use codec::Codec;
 pub use frame::{AudioFrame, EncodedAudio};
 pub use ids::{Mid, Pt, Rid, Ssrc};
 pub use media::{Direction, MediaKind};
+pub use video::{EncodedVideo, I420Picture, I420View, InterLayer, LayerFrame, ScalabilityMode};
