@@ -73,7 +73,7 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Makes an engine with a certificate of its own.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
-        let provider = str0m::crypto::from_feature_flags();
+        let provider = crate::dtls::crypto();
         let certificate = provider
             .dtls_provider
             .generate_certificate()

@@ -15,6 +15,7 @@ mod channel;
 mod config;
 mod convert;
 mod counters;
+mod dtls;
 mod engine;
 mod error;
 mod event;

@@ -120,7 +120,8 @@ pub(crate) fn create(
             auto_gain_control: options.auto_gain_control,
         });
 
-    let inside = server.runtime()?.enter();
+    let runtime = server.runtime()?;
+    let inside = runtime.enter();
     let source = NativeAudioSource::new(options, sample_rate, num_channels, queue_ms);
     drop(inside);
     let (frames, waiting) = mpsc::channel(WAITING_FRAMES);

@@ -33,7 +33,8 @@ fn answer(server: &Server, request: proto::E2eeRequest) -> Result<Response, FfiE
     let manager = room.e2ee_manager();
     match request.message.ok_or(FfiError::EmptyRequest)? {
         Request::ManagerSetEnabled(request) => {
-            let _inside = server.runtime()?.enter();
+            let runtime = server.runtime()?;
+            let _inside = runtime.enter();
             manager.set_enabled(request.enabled);
             Ok(Response::ManagerSetEnabled(
                 proto::E2eeManagerSetEnabledResponse {},

@@ -262,7 +262,8 @@ fn set_threshold(
     let kind = enum_field::<proto::DataPacketKind>("kind", request.kind)?;
     let (local, object) = local_participant(server, request.local_participant_handle, OPERATION)?;
     object.session.connected_room(OPERATION)?;
-    let _inside = server.runtime()?.enter();
+    let runtime = server.runtime()?;
+    let _inside = runtime.enter();
     local
         .set_data_channel_buffered_amount_low_threshold(request.threshold, kind.into())
         .map_err(|error| FfiError::operation(OPERATION, error))

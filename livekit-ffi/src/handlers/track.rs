@@ -25,7 +25,8 @@ pub(crate) fn create_audio_track(
     let source = server
         .handles()
         .get::<AudioSourceObject>(request.source_handle)?;
-    let _inside = server.runtime()?.enter();
+    let runtime = server.runtime()?;
+    let _inside = runtime.enter();
     let track = LocalAudioTrack::create_audio_track(
         &request.name,
         RtcAudioSource::Native(source.source.clone()),
@@ -115,7 +116,8 @@ fn set_muted(server: &Arc<Server>, handle: u64, mute: bool) -> Result<bool, FfiE
             "a remote track; only our own are muted",
         )
     })?;
-    let _inside = server.runtime()?.enter();
+    let runtime = server.runtime()?;
+    let _inside = runtime.enter();
     if mute {
         track.mute();
     } else {
@@ -133,7 +135,8 @@ fn set_enabled(server: &Arc<Server>, handle: u64, enabled: bool) -> Result<(), F
             "a track of our own; one that is received is needed",
         ));
     }
-    let _inside = server.runtime()?.enter();
+    let runtime = server.runtime()?;
+    let _inside = runtime.enter();
     if enabled {
         track.enable();
     } else {

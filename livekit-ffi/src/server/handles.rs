@@ -19,6 +19,7 @@ use std::{
 };
 
 use dashmap::{DashMap, mapref::entry::Entry as Slot};
+use tokio::runtime::Handle;
 
 use crate::error::HandleError;
 
@@ -208,13 +209,18 @@ impl HandleTable {
         self.entries.remove(&id).is_some()
     }
 
-    /// As [`Self::drop_handle`], but what is not a mere response is dropped inside `inside`'s guard.
-    pub(super) fn drop_handle_inside<G>(&self, id: HandleId, inside: impl FnOnce() -> G) -> bool {
+    /// As [`Self::drop_handle`], but what is not a mere response is dropped inside the runtime.
+    pub(super) fn drop_handle_inside(
+        &self,
+        id: HandleId,
+        runtime: impl FnOnce() -> Option<Handle>,
+    ) -> bool {
         match self.entries.remove(&id) {
             None => false,
             Some((_, Value::Response { .. })) => true,
             Some((_, value)) => {
-                let _guard = inside();
+                let runtime = runtime();
+                let _inside = runtime.as_ref().map(Handle::enter);
                 drop(value);
                 true
             }

@@ -147,7 +147,7 @@ impl Server {
     /// # Errors
     ///
     /// [`FfiError::Start`], or [`FfiError::Disposed`].
-    pub fn runtime(&self) -> Result<&Handle, FfiError> {
+    pub fn runtime(&self) -> Result<Handle, FfiError> {
         self.ensure_running()?;
         self.runtime.handle()
     }
@@ -208,7 +208,7 @@ impl Server {
     /// Frees a handle for the host; false if it is unknown. What is dropped may use the runtime.
     pub fn drop_handle(&self, id: HandleId) -> bool {
         self.handles
-            .drop_handle_inside(id, || self.runtime.running().map(Handle::enter))
+            .drop_handle_inside(id, || self.runtime.running())
     }
 
     /// Says an error of ours to the host's log, if it wants logs.

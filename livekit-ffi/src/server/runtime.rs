@@ -1,7 +1,7 @@
 //! The tokio runtime, started by the first task: a host that only loads the
 //! library pays for no workers.
 
-use std::{future::Future, sync::OnceLock, time::Duration};
+use std::{future::Future, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -19,7 +19,6 @@ const BLOCKING_KEPT: Duration = Duration::from_secs(2);
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct LazyRuntime {
-    handle: OnceLock<Handle>,
     slot: Mutex<Slot>,
 }
 
@@ -28,18 +27,17 @@ enum Slot {
     #[default]
     Cold,
     Running(Runtime),
+    /// Nothing of the runtime is kept: its descriptors close with the last handle on it.
     Closed,
 }
 
 impl LazyRuntime {
     /// The runtime, started if it was not yet.
-    pub(super) fn handle(&self) -> Result<&Handle, FfiError> {
-        if let Some(handle) = self.handle.get() {
-            return Ok(handle);
-        }
+    pub(super) fn handle(&self) -> Result<Handle, FfiError> {
         let mut slot = self.slot.lock();
-        match *slot {
-            Slot::Closed => return Err(FfiError::Disposed),
+        match &*slot {
+            Slot::Closed => Err(FfiError::Disposed),
+            Slot::Running(runtime) => Ok(runtime.handle().clone()),
             Slot::Cold => {
                 let runtime = Builder::new_multi_thread()
                     .worker_threads(WORKERS)
@@ -53,17 +51,19 @@ impl LazyRuntime {
                         what: "the runtime",
                         source,
                     })?;
-                let _ = self.handle.set(runtime.handle().clone());
+                let handle = runtime.handle().clone();
                 *slot = Slot::Running(runtime);
+                Ok(handle)
             }
-            Slot::Running(_) => {}
         }
-        self.handle.get().ok_or(FfiError::Disposed)
     }
 
-    /// The runtime, if it was started.
-    pub(super) fn running(&self) -> Option<&Handle> {
-        self.handle.get()
+    /// The runtime, if it runs.
+    pub(super) fn running(&self) -> Option<Handle> {
+        match &*self.slot.lock() {
+            Slot::Running(runtime) => Some(runtime.handle().clone()),
+            Slot::Cold | Slot::Closed => None,
+        }
     }
 
     /// Runs `future` to its end or for `limit`, on the calling thread, if there is a runtime.

@@ -194,7 +194,8 @@ impl Server {
         };
         self.events.stop(drain);
         {
-            let _inside = self.runtime.running().map(tokio::runtime::Handle::enter);
+            let runtime = self.runtime.running();
+            let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
             let _ = panics::catch("freeing the handles", || self.handles.clear());
         }
         let rest = (start + WHOLE).saturating_duration_since(Instant::now());
