@@ -1,12 +1,14 @@
-//! Signal processing on plain sample buffers: resampling and remixing of interleaved 16-bit PCM.
+//! Signal processing on plain sample buffers: resampling and remixing of interleaved 16-bit PCM, scaling and colour
+//! conversion of pictures.
 //!
 //! Nothing here knows codecs, RTP or time; values keep their state and are told what to work on.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod convert;
 mod error;
 mod remix;
 mod resample;
+pub mod video;
 
 pub use convert::{AudioFormat, Converter};
 pub use error::Error;

@@ -1,0 +1,25 @@
+//! Pictures: scaling, and conversion between the pixel formats of the protocol.
+//!
+//! Colour is BT.601, limited range. Everything works on borrowed planes with strides in bytes; sizes and strides
+//! are checked once at the entry, the loops behind it cannot fail.
+
+mod error;
+mod format;
+mod scale;
+mod sys;
+
+pub use error::VideoError;
+pub use format::PixelFormat;
+pub use scale::scale_i420;
+
+/// Longest side of a picture, in pixels.
+pub const MAX_SIDE: u32 = 16_384;
+
+fn check_size(width: u32, height: u32) -> Result<(), VideoError> {
+    let sides = 1..=MAX_SIDE;
+    if sides.contains(&width) && sides.contains(&height) {
+        Ok(())
+    } else {
+        Err(VideoError::Size { width, height })
+    }
+}
