@@ -1,10 +1,10 @@
 //! Our identifiers and the stack's.
 
 use lk_jsep::plan::Fingerprint;
-use lk_types::{Mid, Rid, Ssrc};
+use lk_types::{Mid, Rid, Rotation, Ssrc};
 use str0m::media::{Mid as StackMid, Pt as StackPt, Rid as StackRid};
 use str0m::net::Protocol;
-use str0m::rtp::Ssrc as StackSsrc;
+use str0m::rtp::{Ssrc as StackSsrc, VideoOrientation};
 
 use crate::Transport;
 
@@ -53,5 +53,25 @@ pub(crate) fn fingerprint(theirs: &str0m::crypto::Fingerprint) -> Fingerprint {
     Fingerprint {
         algorithm: theirs.hash_func.to_ascii_lowercase(),
         value,
+    }
+}
+
+/// The stack names the header's values by the turn that the camera made, counter to the one that shows the picture
+/// upright.
+pub(crate) fn orientation(rotation: Rotation) -> VideoOrientation {
+    match rotation {
+        Rotation::None => VideoOrientation::Deg0,
+        Rotation::Quarter => VideoOrientation::Deg270,
+        Rotation::Half => VideoOrientation::Deg180,
+        Rotation::ThreeQuarters => VideoOrientation::Deg90,
+    }
+}
+
+pub(crate) fn rotation(orientation: VideoOrientation) -> Rotation {
+    match orientation {
+        VideoOrientation::Deg0 => Rotation::None,
+        VideoOrientation::Deg270 => Rotation::Quarter,
+        VideoOrientation::Deg180 => Rotation::Half,
+        VideoOrientation::Deg90 => Rotation::ThreeQuarters,
     }
 }

@@ -20,7 +20,8 @@ use crate::{
     AudioLevel, CandidateError, CandidateStats, ChannelError, ChannelInit, ChannelKey,
     ChannelState, DtlsState, EngineConfig, EngineError, EngineStats, Event, IceState, IncomingRtp,
     KeyframeKind, LocalCandidate, MAX_PAYLOAD, OutgoingRtp, Output, PairStats, SendError,
-    SenderReport, Transmit, Transport, TransportStats, convert, remb, table,
+    SenderReport, Transmit, Transport, TransportStats, convert, remb,
+    table::{self, DependencyDescriptor},
 };
 
 /// How often the stack's own counters are read.
@@ -312,6 +313,12 @@ impl Engine {
         if let Some(AudioLevel { level, voice }) = packet.audio_level {
             extensions.audio_level = Some(-i8::try_from(level.min(127)).unwrap_or(i8::MAX));
             extensions.voice_activity = Some(voice);
+        }
+        extensions.video_orientation = packet.rotation.map(convert::orientation);
+        if let Some(descriptor) = packet.dependency_descriptor {
+            extensions
+                .user_values
+                .set(DependencyDescriptor(descriptor.into()));
         }
         let write = RtpWrite::new(
             convert::pt(packet.pt),
@@ -702,6 +709,12 @@ impl Engine {
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
             audio_level,
+            rotation: values.video_orientation.map(convert::rotation),
+            dependency_descriptor: values
+                .user_values
+                .get()
+                .map(|DependencyDescriptor(bytes)| bytes.clone()),
+            sent: values.abs_send_time,
             csrc: sources.to_vec(),
             arrival: packet.timestamp,
             payload: packet.payload,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use lk_types::{Mid, Pt, Rid, Ssrc};
+use lk_types::{Mid, Pt, Rid, Rotation, Ssrc};
 
 /// Most bytes of payload that one packet may have. The stack below builds packets of up to 2,000 bytes and needs
 /// room for header, extensions, a retransmission's two bytes and authentication.
@@ -35,6 +35,10 @@ pub struct OutgoingRtp<'a> {
     pub captured: Instant,
     /// Sent where the extension is negotiated.
     pub audio_level: Option<AudioLevel>,
+    /// Video orientation (3GPP TS 26.114 §7.4.5), sent where negotiated.
+    pub rotation: Option<Rotation>,
+    /// AV1's dependency descriptor, sent as it is where negotiated.
+    pub dependency_descriptor: Option<&'a [u8]>,
     /// Kept for retransmission; only of use where RTX is negotiated.
     pub nackable: bool,
     /// The payload, at most [`MAX_PAYLOAD`] bytes.
@@ -60,6 +64,12 @@ pub struct IncomingRtp {
     pub marker: bool,
     /// Loudness, where the packet says.
     pub audio_level: Option<AudioLevel>,
+    /// Video orientation, where the packet says.
+    pub rotation: Option<Rotation>,
+    /// AV1's dependency descriptor, as it came.
+    pub dependency_descriptor: Option<Arc<[u8]>>,
+    /// When the peer sent it (abs-send-time), on a clock of its own: only differences mean something.
+    pub sent: Option<Instant>,
     /// Contributing sources (RFC 3550 §5.1).
     pub csrc: Vec<u32>,
     /// When the datagram came in.

@@ -80,6 +80,8 @@ fn level_and_red_pass_raw() {
                 sequence_number: 0,
                 timestamp: 0,
                 marker: false,
+                rotation: None,
+                dependency_descriptor: None,
                 captured: now,
                 audio_level: Some(AudioLevel {
                     level: 37,
@@ -195,6 +197,8 @@ fn what_cannot_be_sent_is_an_error() {
                 sequence_number: 0,
                 timestamp: 0,
                 marker: false,
+                rotation: None,
+                dependency_descriptor: None,
                 captured: now,
                 audio_level: None,
                 nackable: false,

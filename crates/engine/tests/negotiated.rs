@@ -150,6 +150,8 @@ impl Peers {
                     sequence_number: number,
                     timestamp: u32::try_from(number * 960).expect("small"),
                     marker: true,
+                    rotation: None,
+                    dependency_descriptor: None,
                     captured: self.pair.now(),
                     audio_level: None,
                     nackable: true,

@@ -13,4 +13,6 @@ pub use codec::Codec;
 pub use frame::{AudioFrame, EncodedAudio};
 pub use ids::{Mid, Pt, Rid, Ssrc};
 pub use media::{Direction, MediaKind};
-pub use video::{EncodedVideo, I420Picture, I420View, InterLayer, LayerFrame, ScalabilityMode};
+pub use video::{
+    EncodedVideo, I420Picture, I420View, InterLayer, LayerFrame, Rotation, ScalabilityMode,
+};

@@ -57,6 +57,14 @@ impl fmt::Debug for I420View<'_> {
     }
 }
 
+fn copy_plane(to: &mut Vec<u8>, from: &[u8], stride: usize, width: usize, height: usize) {
+    to.clear();
+    to.reserve_exact(width * height);
+    for row in 0..height {
+        to.extend_from_slice(&from[row * stride..][..width]);
+    }
+}
+
 fn holds(data: &[u8], stride: usize, width: usize, height: usize) -> bool {
     if width == 0 || height == 0 || stride < width {
         return false;
@@ -106,6 +114,32 @@ impl I420Picture {
         }
     }
 
+    /// Becomes a copy of `picture` without padding; the planes' memory is used again where it suffices.
+    ///
+    /// # Panics
+    /// If `picture` is not [consistent](I420View::is_consistent).
+    pub fn copy_from(&mut self, picture: &I420View<'_>) {
+        let (width, height) = (picture.width as usize, picture.height as usize);
+        let (chroma_width, chroma_height) = (width.div_ceil(2), height.div_ceil(2));
+        copy_plane(&mut self.y, picture.y, picture.stride_y, width, height);
+        copy_plane(
+            &mut self.u,
+            picture.u,
+            picture.stride_u,
+            chroma_width,
+            chroma_height,
+        );
+        copy_plane(
+            &mut self.v,
+            picture.v,
+            picture.stride_v,
+            chroma_width,
+            chroma_height,
+        );
+        (self.width, self.height) = (picture.width, picture.height);
+        (self.stride_y, self.stride_u, self.stride_v) = (width, chroma_width, chroma_width);
+    }
+
     /// The picture, borrowed.
     #[must_use]
     pub fn view(&self) -> I420View<'_> {
@@ -129,6 +163,20 @@ impl fmt::Debug for I420Picture {
             .field("height", &self.height)
             .finish_non_exhaustive()
     }
+}
+
+/// How a picture is to be turned before it is shown: clockwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rotation {
+    /// Not at all.
+    #[default]
+    None,
+    /// By 90°.
+    Quarter,
+    /// By 180°.
+    Half,
+    /// By 270°.
+    ThreeQuarters,
 }
 
 /// One encoded picture, or with spatial layers one layer of it, as an encoder gives it or a decoder takes it.

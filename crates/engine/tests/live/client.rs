@@ -470,6 +470,8 @@ impl Client {
             sequence_number: self.number,
             timestamp: u32::try_from(self.number * 960).expect("small"),
             marker: false,
+            rotation: None,
+            dependency_descriptor: None,
             captured: now,
             audio_level: Some(lk_engine::AudioLevel {
                 level: 30,
