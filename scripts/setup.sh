@@ -42,6 +42,10 @@ want make build-essential
 want cmake cmake
 want pkg-config pkg-config
 want python3 python3
+# The static archive and, with it, the headers. A file that is not found is printed back as it was given.
+archive() { case $(cc -print-file-name="$1" 2>/dev/null) in /*) ;; *) packages+=("$2") ;; esac; }
+archive libvpx.a libvpx-dev
+archive libaom.a libaom-dev
 if [ "$scope" != build ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
     want valgrind valgrind

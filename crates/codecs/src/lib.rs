@@ -1,8 +1,13 @@
 //! Encoders and decoders, each family behind a cargo feature of its own.
 //!
-//! A codec here turns one block of samples into one packet and back. It knows neither RTP nor time:
+//! A codec here turns one block of samples, or one picture, into one packet and back. It knows neither RTP nor time:
 //! sequence numbers, jitter buffers and pacing belong to the callers.
-#![forbid(unsafe_code)]
+//!
+//! `unsafe` is allowed in the modules named `sys` and nowhere else.
+#![deny(unsafe_code)]
 
 #[cfg(feature = "opus")]
 pub mod opus;
+pub mod video;
+#[cfg(feature = "vpx")]
+mod vpx;

@@ -1,0 +1,115 @@
+//! Figures that the encoders derive from size, rate and time in the same way.
+
+use super::VideoRates;
+
+/// Keyframes may take so many per cent of an average picture's bits: half of the buffer that the rate control aims
+/// at, and at least three pictures' worth, so that a keyframe neither chokes a slow link nor looks like mud.
+pub(crate) fn max_intra_percent(optimal_buffer_ms: u32, framerate: f64) -> u32 {
+    let half_buffer = f64::from(optimal_buffer_ms) / 2.0 / 1000.0 * framerate * 100.0;
+    (half_buffer as u32).max(300)
+}
+
+/// The part of the rate that temporal layers up to each one may use, in per mille, by the number of layers. A lower
+/// layer's pictures are referred to for longer, so they are worth more bits.
+const TEMPORAL_SHARE: [[u64; 3]; 3] = [[1000, 0, 0], [600, 1000, 0], [400, 600, 1000]];
+
+/// Bit/s of each spatial layer and, inside it, of each temporal layer with those below it; `[s][t]`.
+pub(crate) fn layer_rates(rates: &VideoRates, spatial: u8, temporal: u8) -> [[u64; 3]; 3] {
+    let count = usize::from(spatial.clamp(1, 3));
+    // A layer of twice the width and height has four times the pixels, yet needs about two and a half times the bits.
+    const SPLIT: [[u64; 3]; 3] = [[1000, 0, 0], [290, 710, 0], [100, 250, 650]];
+    let per_layer = rates.spatial_bitrates.unwrap_or_else(|| {
+        let total = rates.total();
+        SPLIT[count - 1].map(|share| total * share / 1000)
+    });
+    let mut out = [[0; 3]; 3];
+    for (layer, bitrate) in out.iter_mut().zip(per_layer).take(count) {
+        let bitrate = bitrate.min(1_000_000_000);
+        *layer = TEMPORAL_SHARE[usize::from(temporal.clamp(1, 3)) - 1]
+            .map(|share| bitrate * share / 1000);
+    }
+    out
+}
+
+/// Makes of capture times the clock that a rate control runs on: it starts at 0, always advances, and takes no
+/// silence for longer than four pictures, so that the first picture after a pause is not given the whole pause's bits.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    last: Option<u64>,
+    now: i64,
+    duration: u32,
+}
+
+impl Clock {
+    pub(crate) fn new(framerate: f64) -> Self {
+        let mut clock = Self {
+            last: None,
+            now: 0,
+            duration: 1,
+        };
+        clock.set_framerate(framerate);
+        clock
+    }
+
+    pub(crate) fn set_framerate(&mut self, framerate: f64) {
+        self.duration = (90_000.0 / framerate).clamp(1.0, 900_000.0) as u32;
+    }
+
+    /// One picture's time at the expected rate, 1/90000 s.
+    pub(crate) fn duration(&self) -> u32 {
+        self.duration
+    }
+
+    /// The time of a picture captured at `timestamp`, 1/90000 s.
+    pub(crate) fn advance(&mut self, timestamp: u64) -> i64 {
+        if let Some(last) = self.last {
+            let passed = timestamp.saturating_sub(last);
+            self.now += passed.clamp(1, u64::from(self.duration) * 4) as i64;
+        }
+        self.last = Some(timestamp);
+        self.now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_neither_stops_nor_leaps() {
+        let mut clock = Clock::new(30.0);
+        assert_eq!(clock.duration(), 3000);
+        assert_eq!(clock.advance(1_000_000), 0);
+        assert_eq!(clock.advance(1_003_000), 3000);
+        assert_eq!(clock.advance(1_003_000), 3001);
+        assert_eq!(clock.advance(900_000), 3002);
+        assert_eq!(clock.advance(u64::MAX), 15_002);
+    }
+
+    #[test]
+    fn temporal_layers_hold_those_below_and_the_top_one_everything() {
+        let rates = VideoRates {
+            bitrate: 1_000_000,
+            framerate: 30.0,
+            spatial_bitrates: None,
+        };
+        let layers = layer_rates(&rates, 3, 3);
+        assert_eq!(layers[0], [40_000, 60_000, 100_000]);
+        assert_eq!(layers.iter().map(|one| one[2]).sum::<u64>(), 1_000_000);
+        let given = VideoRates {
+            spatial_bitrates: Some([200_000, 300_000, 0]),
+            ..rates
+        };
+        assert_eq!(
+            layer_rates(&given, 3, 1),
+            [[200_000, 0, 0], [300_000, 0, 0], [0; 3]]
+        );
+        assert_eq!(given.total(), 500_000);
+    }
+
+    #[test]
+    fn a_keyframe_is_bounded_by_half_of_the_buffer() {
+        assert_eq!(max_intra_percent(600, 30.0), 900);
+        assert_eq!(max_intra_percent(600, 5.0), 300);
+    }
+}

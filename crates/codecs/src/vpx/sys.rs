@@ -1,0 +1,341 @@
+//! The calls into `shim.c`, and safe values around them.
+#![expect(unsafe_code, reason = "libvpx is a C library")]
+
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr;
+
+use lk_types::I420View;
+
+use crate::video::VideoCodecError;
+
+/// `lk_vpx_settings` of `shim.c`, field for field.
+#[derive(Clone, Debug, Default)]
+#[repr(C)]
+pub(super) struct Settings {
+    pub(super) vp9: u32,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) threads: u32,
+    pub(super) error_resilient: u32,
+    pub(super) spatial_layers: u32,
+    pub(super) temporal_layers: u32,
+    pub(super) cpu_used: i32,
+    pub(super) screen: u32,
+    pub(super) drop_threshold: u32,
+    pub(super) min_quantizer: u32,
+    pub(super) max_quantizer: u32,
+    pub(super) undershoot_pct: u32,
+    pub(super) overshoot_pct: u32,
+    pub(super) buffer_ms: u32,
+    pub(super) buffer_initial_ms: u32,
+    pub(super) buffer_optimal_ms: u32,
+    pub(super) static_threshold: u32,
+    pub(super) token_partitions_log2: u32,
+    pub(super) tile_columns_log2: u32,
+    pub(super) inter_layer_off: u32,
+    pub(super) scale_num: [u32; 3],
+    pub(super) scale_den: [u32; 3],
+    pub(super) layer_speed: [u32; 3],
+}
+
+/// `lk_vpx_rates` of `shim.c`, kbit/s.
+#[derive(Clone, Debug, Default)]
+#[repr(C)]
+pub(super) struct Rates {
+    pub(super) total: u32,
+    pub(super) layer: [u32; 9],
+    pub(super) max_intra_pct: u32,
+}
+
+/// `lk_vpx_structure` of `shim.c`.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub(super) struct Structure {
+    pub(super) first_spatial: i32,
+    pub(super) temporal: [i32; 3],
+    pub(super) reference: [[i32; 3]; 3],
+    pub(super) update: [u32; 3],
+}
+
+#[repr(C)]
+struct RawPacket {
+    data: *const u8,
+    size: usize,
+    keyframe: u32,
+    spatial: u32,
+    width: u32,
+    height: u32,
+    quantizer: i32,
+}
+
+#[repr(C)]
+struct RawPicture {
+    planes: [*const u8; 3],
+    strides: [i32; 3],
+    width: u32,
+    height: u32,
+    format: u32,
+}
+
+/// What an encoder gives for one layer.
+#[derive(Debug)]
+pub(super) struct Packet {
+    pub(super) payload: Vec<u8>,
+    pub(super) keyframe: bool,
+    pub(super) spatial: u8,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) quantizer: Option<u32>,
+}
+
+/// The flags of `frame_flags` in `shim.c`.
+pub(super) mod flag {
+    pub(crate) const KEY: u32 = 1;
+    pub(crate) const NO_REF_GOLDEN: u32 = 1 << 2;
+    pub(crate) const NO_REF_ALTREF: u32 = 1 << 3;
+    pub(crate) const NO_REF_LAST: u32 = 1 << 1;
+    pub(crate) const NO_UPDATE_LAST: u32 = 1 << 4;
+    pub(crate) const NO_UPDATE_GOLDEN: u32 = 1 << 5;
+    pub(crate) const NO_UPDATE_ALTREF: u32 = 1 << 6;
+    pub(crate) const NO_UPDATE_PROBABILITIES: u32 = 1 << 7;
+}
+
+type Sink = extern "C" fn(*mut c_void, *const RawPacket);
+
+unsafe extern "C" {
+    fn lk_vpx_error_text(code: i32) -> *const c_char;
+    fn lk_vpx_encoder_new(
+        settings: *const Settings,
+        rates: *const Rates,
+        out: *mut *mut c_void,
+    ) -> i32;
+    fn lk_vpx_encoder_free(encoder: *mut c_void);
+    fn lk_vpx_encoder_set_rates(encoder: *mut c_void, rates: *const Rates) -> i32;
+    fn lk_vpx_encoder_encode(
+        encoder: *mut c_void,
+        planes: *const *const u8,
+        strides: *const i32,
+        pts: i64,
+        duration: u32,
+        flags: u32,
+        temporal: u32,
+        structure: *const Structure,
+        sink: Sink,
+        context: *mut c_void,
+    ) -> i32;
+    fn lk_vpx_decoder_new(vp9: u32, threads: u32, out: *mut *mut c_void) -> i32;
+    fn lk_vpx_decoder_free(decoder: *mut c_void);
+    fn lk_vpx_decoder_decode(
+        decoder: *mut c_void,
+        data: *const u8,
+        size: u32,
+        picture: *mut RawPicture,
+        got: *mut u32,
+    ) -> i32;
+}
+
+fn check(code: i32, call: &'static str) -> Result<(), VideoCodecError> {
+    if code == 0 {
+        return Ok(());
+    }
+    // SAFETY: libvpx returns a string literal for every code, known to it or not.
+    let text = unsafe { CStr::from_ptr(lk_vpx_error_text(code)) };
+    Err(VideoCodecError::Library {
+        library: super::LIBRARY,
+        call,
+        code: i64::from(code),
+        description: text.to_string_lossy().into_owned(),
+    })
+}
+
+/// A libvpx encoder; freed when dropped.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    raw: *mut c_void,
+    width: u32,
+    height: u32,
+}
+
+// SAFETY: the C value is not tied to a thread, nobody else holds it, and every call needs `&mut`.
+unsafe impl Send for Encoder {}
+
+impl Encoder {
+    pub(super) fn new(settings: &Settings, rates: &Rates) -> Result<Self, VideoCodecError> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: both structs have the C layout and outlive the call; `raw` takes the result.
+        let code = unsafe { lk_vpx_encoder_new(settings, rates, &mut raw) };
+        check(code, "encoder_new")?;
+        Ok(Self {
+            raw,
+            width: settings.width,
+            height: settings.height,
+        })
+    }
+
+    pub(super) fn set_rates(&mut self, rates: &Rates) -> Result<(), VideoCodecError> {
+        // SAFETY: `raw` came from lk_vpx_encoder_new and lives; the struct has the C layout.
+        check(
+            unsafe { lk_vpx_encoder_set_rates(self.raw, rates) },
+            "encoder_set_rates",
+        )
+    }
+
+    /// Encodes a picture; what comes of it is appended to `packets`.
+    #[expect(clippy::too_many_arguments, reason = "it mirrors the C function")]
+    pub(super) fn encode(
+        &mut self,
+        picture: &I420View<'_>,
+        pts: i64,
+        duration: u32,
+        flags: u32,
+        temporal: u8,
+        structure: Option<&Structure>,
+        packets: &mut Vec<Packet>,
+    ) -> Result<(), VideoCodecError> {
+        assert!(
+            (picture.width, picture.height) == (self.width, self.height) && picture.is_consistent(),
+            "the encoders check their pictures first"
+        );
+        let planes = picture.planes().map(|(plane, _)| plane.as_ptr());
+        let mut strides = [0_i32; 3];
+        for (out, (_, stride)) in strides.iter_mut().zip(picture.planes()) {
+            *out = i32::try_from(stride).map_err(|_| VideoCodecError::OutOfRange {
+                field: "stride",
+                value: stride as f64,
+                range: "0..=2147483647",
+            })?;
+        }
+        // SAFETY: `raw` lives. The planes hold a picture of the encoder's size (asserted above) and are only read, and
+        // only during the call, because there is no lag. The sink gets `packets` back as its context, during the call.
+        let code = unsafe {
+            lk_vpx_encoder_encode(
+                self.raw,
+                planes.as_ptr(),
+                strides.as_ptr(),
+                pts,
+                duration,
+                flags,
+                u32::from(temporal),
+                structure.map_or(ptr::null(), ptr::from_ref),
+                collect,
+                ptr::from_mut(packets).cast(),
+            )
+        };
+        check(code, "encode")
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        // SAFETY: `raw` came from lk_vpx_encoder_new and is freed once.
+        unsafe { lk_vpx_encoder_free(self.raw) };
+    }
+}
+
+extern "C" fn collect(context: *mut c_void, packet: *const RawPacket) {
+    // SAFETY: the context is the `&mut Vec<Packet>` that `encode` handed over, and it is in nobody else's hands
+    // meanwhile; the packet is a live struct on the C caller's stack.
+    let (packets, packet) = unsafe { (&mut *context.cast::<Vec<Packet>>(), &*packet) };
+    if packet.data.is_null() || packet.size == 0 {
+        return;
+    }
+    // SAFETY: libvpx says that so many bytes stand there; they are copied before its next call.
+    let payload = unsafe { std::slice::from_raw_parts(packet.data, packet.size) }.to_vec();
+    packets.push(Packet {
+        payload,
+        keyframe: packet.keyframe != 0,
+        spatial: packet.spatial as u8,
+        width: packet.width,
+        height: packet.height,
+        quantizer: u32::try_from(packet.quantizer).ok(),
+    });
+}
+
+/// A libvpx decoder; freed when dropped.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    raw: *mut c_void,
+}
+
+// SAFETY: the C value is not tied to a thread, nobody else holds it, and every call needs `&mut`.
+unsafe impl Send for Decoder {}
+
+/// What a payload showed.
+pub(super) enum Shown<'a> {
+    Nothing,
+    Picture(I420View<'a>),
+    OtherFormat,
+}
+
+impl Decoder {
+    pub(super) fn new(vp9: bool, threads: u32) -> Result<Self, VideoCodecError> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: `raw` takes the result.
+        let code = unsafe { lk_vpx_decoder_new(u32::from(vp9), threads, &mut raw) };
+        check(code, "decoder_new")?;
+        Ok(Self { raw })
+    }
+
+    /// Decodes a payload; the picture is the decoder's own memory, until the next call.
+    pub(super) fn decode(&mut self, payload: &[u8]) -> Result<Shown<'_>, VideoCodecError> {
+        let mut picture = RawPicture {
+            planes: [ptr::null(); 3],
+            strides: [0; 3],
+            width: 0,
+            height: 0,
+            format: 0,
+        };
+        let mut got = 0;
+        let size = u32::try_from(payload.len()).map_err(|_| VideoCodecError::OutOfRange {
+            field: "payload length",
+            value: payload.len() as f64,
+            range: "1..=4294967295",
+        })?;
+        // SAFETY: `raw` lives, the payload is as long as said and only read during the call, both results are ours.
+        let code = unsafe {
+            lk_vpx_decoder_decode(self.raw, payload.as_ptr(), size, &mut picture, &mut got)
+        };
+        check(code, "decode")?;
+        if got == 0 {
+            return Ok(Shown::Nothing);
+        }
+        if picture.format != 0 {
+            return Ok(Shown::OtherFormat);
+        }
+        let (width, height) = (picture.width as usize, picture.height as usize);
+        let sizes = [
+            (width, height),
+            (width.div_ceil(2), height.div_ceil(2)),
+            (width.div_ceil(2), height.div_ceil(2)),
+        ];
+        let mut planes: [(&[u8], usize); 3] = [(&[], 0); 3];
+        for (index, (width, height)) in sizes.into_iter().enumerate() {
+            let start = picture.planes[index];
+            let stride = usize::try_from(picture.strides[index]).unwrap_or(0);
+            if start.is_null() || width == 0 || height == 0 || stride < width {
+                return Ok(Shown::Nothing);
+            }
+            let len = stride * (height - 1) + width;
+            // SAFETY: libvpx's picture has `height` rows of `width` bytes, `stride` apart, from `start`; it stands until
+            // the decoder's next call, which needs the `&mut` that the returned lifetime holds.
+            planes[index] = (unsafe { std::slice::from_raw_parts(start, len) }, stride);
+        }
+        Ok(Shown::Picture(I420View {
+            width: picture.width,
+            height: picture.height,
+            y: planes[0].0,
+            u: planes[1].0,
+            v: planes[2].0,
+            stride_y: planes[0].1,
+            stride_u: planes[1].1,
+            stride_v: planes[2].1,
+        }))
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // SAFETY: `raw` came from lk_vpx_decoder_new and is freed once.
+        unsafe { lk_vpx_decoder_free(self.raw) };
+    }
+}
