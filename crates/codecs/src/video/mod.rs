@@ -66,7 +66,7 @@ pub trait VideoDecoder: Send {
 #[must_use]
 pub fn can_encode(codec: Codec) -> bool {
     match codec {
-        Codec::Vp8 => cfg!(feature = "vpx"),
+        Codec::Vp8 | Codec::Vp9 => cfg!(feature = "vpx"),
         Codec::H264 => cfg!(feature = "openh264"),
         Codec::Av1 => cfg!(feature = "aom"),
         _ => false,
@@ -89,6 +89,8 @@ pub fn encoder(config: &VideoEncoderConfig) -> Result<Box<dyn VideoEncoder>, Vid
     match config.codec {
         #[cfg(feature = "vpx")]
         Codec::Vp8 => Ok(Box::new(crate::vpx::Vp8Encoder::new(config)?)),
+        #[cfg(feature = "vpx")]
+        Codec::Vp9 => Ok(Box::new(crate::vpx::Vp9Encoder::new(config)?)),
         #[cfg(feature = "openh264")]
         Codec::H264 => Ok(Box::new(crate::openh264::H264Encoder::new(config)?)),
         #[cfg(feature = "aom")]

@@ -38,6 +38,7 @@ typedef struct {
 // kbit/s; those of layers grow with the temporal layer (each holds the ones below it).
 typedef struct {
   uint32_t total;
+  uint32_t spatial_layers; // 0: as before
   uint32_t layer[LK_LAYERS];
   uint32_t max_intra_pct;
 } lk_vpx_rates;
@@ -94,6 +95,7 @@ static void on_layer(vpx_codec_cx_pkt_t *packet, void *user) {
 static void fill_rates(lk_vpx_encoder *self, const lk_vpx_rates *rates) {
   vpx_codec_enc_cfg_t *config = &self->config;
   config->rc_target_bitrate = rates->total;
+  if (rates->spatial_layers > 0 && rates->spatial_layers <= LK_SPATIAL) config->ss_number_layers = rates->spatial_layers;
   const unsigned temporal = config->ts_number_layers;
   for (unsigned i = 0; i < LK_LAYERS; i++) config->layer_target_bitrate[i] = rates->layer[i];
   for (unsigned t = 0; t < temporal; t++) config->ts_target_bitrate[t] = rates->layer[t];

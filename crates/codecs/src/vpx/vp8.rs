@@ -218,7 +218,7 @@ impl VideoEncoder for Vp8Encoder {
                 spatial: 0,
                 temporal: if keyframe { 0 } else { step.temporal },
                 discardable: step.discardable && !keyframe,
-                switching_up: keyframe || step.temporal > 0,
+                switching_up: keyframe || step.temporal > 0 && !step.golden,
                 inter_layer: false,
                 references,
             },
