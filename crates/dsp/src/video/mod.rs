@@ -3,13 +3,16 @@
 //! Colour is BT.601, limited range. Everything works on borrowed planes with strides in bytes; sizes and strides
 //! are checked once at the entry, the loops behind it cannot fail.
 
+mod convert;
 mod error;
 mod format;
+mod rows;
 mod scale;
 mod sys;
 
+pub use convert::convert;
 pub use error::VideoError;
-pub use format::PixelFormat;
+pub use format::{MAX_PLANES, Picture, PictureMut, PixelFormat, Plane, PlaneMut};
 pub use scale::scale_i420;
 
 /// Longest side of a picture, in pixels.

@@ -6,7 +6,7 @@
 use lk_types::{I420Picture, I420View};
 
 use super::sys::{self, Kernel};
-use super::{VideoError, check_size};
+use super::{Picture, VideoError, check_size};
 
 /// Most source samples that one new sample is made of, each way; past that it is made of some that are evenly
 /// spread.
@@ -24,8 +24,7 @@ pub fn scale_i420(
     target: &mut I420Picture,
 ) -> Result<(), VideoError> {
     check_size(width, height)?;
-    check_size(source.width, source.height)?;
-    check_planes(source)?;
+    Picture::try_from(*source)?;
     let luma = (width as usize, height as usize);
     let chroma = (luma.0.div_ceil(2), luma.1.div_ceil(2));
     let from_luma = (source.width as usize, source.height as usize);
@@ -49,35 +48,6 @@ pub fn scale_i420(
         scaler.plane(source, target, to.0, to.1);
     }
     Ok(())
-}
-
-fn check_planes(source: &I420View<'_>) -> Result<(), VideoError> {
-    if source.is_consistent() {
-        return Ok(());
-    }
-    let (width, height) = (source.width as usize, source.height as usize);
-    let sizes = [
-        (width, height),
-        (width.div_ceil(2), height.div_ceil(2)),
-        (width.div_ceil(2), height.div_ceil(2)),
-    ];
-    let mut errors = source
-        .planes()
-        .into_iter()
-        .zip(sizes)
-        .enumerate()
-        .filter_map(|(plane, ((data, stride), (row, rows)))| {
-            super::format::check_plane(
-                super::PixelFormat::I420,
-                plane,
-                data.len(),
-                stride,
-                row,
-                rows,
-            )
-            .err()
-        });
-    errors.next().map_or(Ok(()), Err)
 }
 
 /// One plane to read; it holds what its size and stride say.
@@ -124,6 +94,10 @@ impl Scaler {
                 let rows = [0, 1, 2, 3].map(|row| source.row(at * 4 + row));
                 sys::run(Quarter { rows, target });
             }
+        } else if (across, down) == (width * 3, height * 3) {
+            self.area::<3>(source, target, width);
+        } else if (across, down) == (width * 6, height * 6) {
+            self.area::<6>(source, target, width);
         } else {
             self.rows.set(down, height);
             self.columns.set(across, width);
@@ -138,12 +112,32 @@ impl Scaler {
                     weights,
                 };
                 sys::run(&mut tall);
-                sys::run(Wide {
-                    from: &self.tall,
-                    into: target,
-                    columns: &self.columns,
-                });
+                let from = &self.tall[..];
+                if across * 2 == width * 3 {
+                    sys::run(TwoOfThree { from, target });
+                } else if across * 3 == width * 4 {
+                    sys::run(ThreeOfFour { from, target });
+                } else {
+                    sys::run(Wide {
+                        from,
+                        into: target,
+                        columns: &self.columns,
+                    });
+                }
             }
+        }
+    }
+
+    /// `N * N` samples to one.
+    fn area<const N: usize>(&mut self, source: Source<'_>, target: &mut [u8], width: usize) {
+        self.tall.resize(source.width, 0);
+        for (at, target) in target.chunks_exact_mut(width).enumerate() {
+            let rows: [&[u8]; N] = std::array::from_fn(|row| source.row(at * N + row));
+            sys::run(Area {
+                rows,
+                tall: &mut self.tall,
+                target,
+            });
         }
     }
 }
@@ -268,6 +262,77 @@ impl Kernel for Quarter<'_> {
                 .map(|word| (word & EVEN) + ((word >> 8) & EVEN))
                 .sum();
             *target = (((sums & 0xffff) + (sums >> 16) + 8) >> 4) as u8;
+        }
+    }
+}
+
+/// `N * N` samples to one.
+struct Area<'a, const N: usize> {
+    rows: [&'a [u8]; N],
+    tall: &'a mut [u16],
+    target: &'a mut [u8],
+}
+
+impl<const N: usize> Kernel for Area<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (first, others) = self.rows.split_at(1);
+        for (sum, &sample) in self.tall.iter_mut().zip(first[0]) {
+            *sum = u16::from(sample);
+        }
+        for row in others {
+            for (sum, &sample) in self.tall.iter_mut().zip(*row) {
+                *sum += u16::from(sample);
+            }
+        }
+        // In 65536ths; off by less than a thousandth of a step.
+        let share = ((1 << 16) + N * N / 2) as u32 / (N * N) as u32;
+        for (target, sums) in self.target.iter_mut().zip(self.tall.as_chunks::<N>().0) {
+            let sum: u16 = sums.iter().sum();
+            *target = ((u32::from(sum) * share + (1 << 15)) >> 16) as u8;
+        }
+    }
+}
+
+/// Three sums, in 256ths, to two samples.
+struct TwoOfThree<'a> {
+    from: &'a [u16],
+    target: &'a mut [u8],
+}
+
+impl Kernel for TwoOfThree<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let into = self.target.as_chunks_mut::<2>().0;
+        for (into, from) in into.iter_mut().zip(self.from.as_chunks::<3>().0) {
+            let [a, b, c] = from.map(u32::from);
+            into[0] = ((a * 171 + b * 85 + (1 << 15)) >> 16) as u8;
+            into[1] = ((b * 85 + c * 171 + (1 << 15)) >> 16) as u8;
+        }
+    }
+}
+
+/// Four sums, in 256ths, to three samples.
+struct ThreeOfFour<'a> {
+    from: &'a [u16],
+    target: &'a mut [u8],
+}
+
+impl Kernel for ThreeOfFour<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let into = self.target.as_chunks_mut::<3>().0;
+        for (into, from) in into.iter_mut().zip(self.from.as_chunks::<4>().0) {
+            let [a, b, c, d] = from.map(u32::from);
+            into[0] = ((a * 192 + b * 64 + (1 << 15)) >> 16) as u8;
+            into[1] = ((b * 128 + c * 128 + (1 << 15)) >> 16) as u8;
+            into[2] = ((c * 64 + d * 192 + (1 << 15)) >> 16) as u8;
         }
     }
 }
