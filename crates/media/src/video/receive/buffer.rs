@@ -1,0 +1,526 @@
+//! The buffer itself: order, gaps, patience.
+
+use std::time::{Duration, Instant};
+
+use lk_types::Codec;
+
+use super::assemble::Assembler;
+use super::head::{Head, LayerHead};
+use super::packets::{Packets, Stored};
+use super::picture::{Found, Span, find};
+use super::references::{Loss, Picture, References};
+use super::wish::Wish;
+use super::{AssembledFrame, RtpPacket, VideoReceiveStats};
+use crate::video::error::PacketizeError;
+
+/// How much later a packet may come than those sent after it, where nothing says that it is missing.
+const OVERTAKING: Duration = Duration::from_millis(40);
+
+/// Before the first packet of a stream at most so many may still come.
+const OVERTAKEN_START: u64 = 64;
+
+/// Limits of a [`FrameBuffer`].
+#[derive(Clone, Copy, Debug)]
+pub struct FrameBufferConfig {
+    /// Round trip time until [`FrameBuffer::set_rtt`] tells it.
+    pub rtt: Duration,
+    /// Most packets that wait. A sequence number that is further ahead is another stream's beginning.
+    pub max_packets: usize,
+    /// Most bytes that wait.
+    pub max_bytes: usize,
+}
+
+impl Default for FrameBufferConfig {
+    fn default() -> Self {
+        Self {
+            rtt: Duration::from_millis(100),
+            max_packets: 4_096,
+            max_bytes: 8 << 20,
+        }
+    }
+}
+
+/// Packets of one SSRC in, decodable pictures in order out.
+///
+/// Give it each packet with [`Self::push`], then take pictures from [`Self::poll`] until there is none and ask
+/// [`Self::wants_keyframe`]; do the last two again at [`Self::deadline`].
+///
+/// A picture is given as soon as it is complete and all before it are given or given up. A gap is waited for as long as
+/// retransmission may take. Then a picture that can do without what is missing is given; where there is none, the
+/// buffer wants a key frame, and takes what comes first: that, or the missing packets.
+#[derive(Debug)]
+pub struct FrameBuffer {
+    codec: Codec,
+    config: FrameBufferConfig,
+    rtt: Duration,
+    packets: Packets,
+    assembler: Assembler,
+    references: References,
+    wish: Wish,
+    stats: VideoReceiveStats,
+    /// Everything below is given or given up.
+    next: u64,
+    highest: Option<u64>,
+    /// Whether a picture begins at `next`; else it may be the middle of one.
+    at_boundary: bool,
+    /// Something was given or given up: what is older than `next` is late.
+    moved: bool,
+    /// What was lost right before `next`.
+    loss: Option<Loss>,
+    /// When waiting for the gap at `next` ends.
+    patience_ends: Option<Instant>,
+}
+
+impl FrameBuffer {
+    /// An empty buffer.
+    ///
+    /// # Errors
+    /// Where the codec is not video.
+    pub fn new(codec: Codec, config: FrameBufferConfig) -> Result<Self, PacketizeError> {
+        if !matches!(codec, Codec::Vp8 | Codec::H264) {
+            return Err(PacketizeError::Codec { codec });
+        }
+        Ok(Self {
+            codec,
+            config,
+            rtt: config.rtt,
+            packets: Packets::default(),
+            assembler: Assembler::new(codec),
+            references: References::default(),
+            wish: Wish::default(),
+            stats: VideoReceiveStats::default(),
+            next: 0,
+            highest: None,
+            at_boundary: false,
+            moved: false,
+            loss: None,
+            patience_ends: None,
+        })
+    }
+
+    /// Takes a packet.
+    pub fn push(&mut self, packet: RtpPacket, now: Instant) {
+        let head = match Head::parse(self.codec, &packet.payload) {
+            Ok(head) => head,
+            Err(_) => {
+                self.stats.packets_malformed += 1;
+                return;
+            }
+        };
+        let sequence = packet.sequence;
+        let Some(highest) = self.highest else {
+            self.begin(sequence, head.starts);
+            return self.store(packet, head, false);
+        };
+        let far = self.config.max_packets as u64;
+        if sequence > highest.saturating_add(far) || sequence.saturating_add(far) < self.next {
+            self.restart();
+            self.begin(sequence, head.starts);
+            return self.store(packet, head, false);
+        }
+        if sequence < self.next {
+            if self.moved || self.next - sequence > OVERTAKEN_START {
+                self.stats.packets_late += 1;
+                return;
+            }
+            self.packets.miss(sequence + 1, self.next, now);
+            self.next = sequence;
+            self.at_boundary = head.starts;
+        }
+        if self.packets.get(sequence).is_some() {
+            self.stats.packets_duplicated += 1;
+            return;
+        }
+        let reordered = sequence < highest;
+        if reordered {
+            self.stats.packets_recovered += 1;
+        } else {
+            self.packets.miss(highest + 1, sequence, now);
+            self.highest = Some(sequence);
+        }
+        self.store(packet, head, reordered);
+        if self.packets.len() > self.config.max_packets
+            || self.packets.bytes() > self.config.max_bytes
+        {
+            self.overflow();
+        }
+    }
+
+    /// The next picture, if there is one by now.
+    pub fn poll(&mut self, now: Instant) -> Option<AssembledFrame> {
+        loop {
+            self.patience_ends = None;
+            match find(&self.packets, self.next) {
+                Found::Picture(span) => {
+                    if self.may_lack_its_beginning(span, now) {
+                        return None;
+                    }
+                    if let Some(frame) = self.take(span) {
+                        self.wish_for(None);
+                        return Some(frame);
+                    }
+                }
+                Found::Open(span) => {
+                    if span.is_none() {
+                        self.skip_padding();
+                    }
+                    let needed = self.needs_keyframe_for(span);
+                    self.wish_for(needed.then_some(now));
+                    return None;
+                }
+                Found::Gap { since, before, .. } => {
+                    if !self.leave_gap(since, before, now) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether to ask the sender for a key frame now. Asked again after a pause that grows, until one has come.
+    pub fn wants_keyframe(&mut self, now: Instant) -> bool {
+        let wanted = self.wish.ask(now, self.rtt);
+        self.stats.keyframes_wanted += u64::from(wanted);
+        wanted
+    }
+
+    /// When to call [`Self::poll`] and [`Self::wants_keyframe`] again although no packet came.
+    pub fn deadline(&self) -> Option<Instant> {
+        [self.patience_ends, self.wish.due()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Tells the round trip time, which retransmissions are waited for by.
+    pub fn set_rtt(&mut self, rtt: Duration) {
+        self.rtt = rtt.min(Duration::from_secs(2));
+    }
+
+    /// Figures up to now.
+    #[must_use]
+    pub fn stats(&self) -> VideoReceiveStats {
+        self.stats
+    }
+
+    /// Packets and bytes that wait.
+    #[must_use]
+    pub fn queued(&self) -> (usize, usize) {
+        (self.packets.len(), self.packets.bytes())
+    }
+
+    /// Forgets stream and references, keeps the figures: what comes next is another stream. The decoder must be given
+    /// a key frame first.
+    pub fn restart(&mut self) {
+        self.packets.clear();
+        self.references.forget();
+        self.wish.need(None);
+        self.highest = None;
+        self.moved = false;
+        self.loss = None;
+        self.patience_ends = None;
+    }
+
+    /// How long a gap is waited for where a later picture can do without it: two attempts to send it again.
+    fn patience(&self) -> Duration {
+        (self.rtt * 2 + Duration::from_millis(50))
+            .clamp(Duration::from_millis(60), Duration::from_millis(500))
+    }
+
+    /// How long where none can: then a key frame is asked for, which costs a round trip and many bytes.
+    fn long_patience(&self) -> Duration {
+        (self.rtt * 4 + Duration::from_millis(60))
+            .clamp(Duration::from_millis(150), Duration::from_millis(1_500))
+    }
+
+    fn begin(&mut self, sequence: u64, starts: bool) {
+        self.next = sequence;
+        self.highest = Some(sequence);
+        self.at_boundary = starts;
+    }
+
+    fn store(&mut self, packet: RtpPacket, head: Head, reordered: bool) {
+        self.stats.packets += 1;
+        if head.media {
+            self.wish.heard();
+        }
+        let stored = Stored {
+            packet,
+            head,
+            reordered,
+        };
+        self.packets.insert(stored.packet.sequence, stored);
+    }
+
+    fn skip_padding(&mut self) {
+        while let Some(stored) = self.packets.get(self.next) {
+            if stored.head.media {
+                break;
+            }
+            self.next += 1;
+        }
+        self.packets.drop_below(self.next);
+    }
+
+    /// The stream's first packets may have overtaken one another, and nobody knows of a gap before them. Waits a little
+    /// then.
+    fn may_lack_its_beginning(&mut self, span: Span, now: Instant) -> bool {
+        let Some(first) = self.packets.get(span.first) else {
+            return false;
+        };
+        let until = first.packet.arrival + OVERTAKING;
+        if self.moved || self.at_boundary || first.head.starts || now >= until {
+            return false;
+        }
+        self.patience_ends = Some(until);
+        true
+    }
+
+    /// Takes a complete picture at the head out of the buffer; `None` where the decoder must not have it.
+    fn take(&mut self, span: Span) -> Option<AssembledFrame> {
+        let starts = self.at_boundary
+            || self
+                .packets
+                .get(span.first)
+                .is_some_and(|stored| stored.head.starts);
+        let frame = if starts { self.judge(span) } else { None };
+        if frame.is_none() {
+            self.stats.frames_dropped += 1;
+            if !starts {
+                // Without its beginning nothing is known about it.
+                self.references.forget();
+            }
+        }
+        self.advance(span.last + 1);
+        self.at_boundary = true;
+        self.loss = None;
+        frame
+    }
+
+    fn judge(&mut self, span: Span) -> Option<AssembledFrame> {
+        let packets = || self.packets.between(span.first, span.last);
+        let picture = Picture::of(packets());
+        let decodable = match &self.loss {
+            None => self.references.in_order(&picture),
+            Some(loss) => self.references.after_loss(&picture, loss),
+        };
+        if !decodable {
+            self.references.withheld(&picture);
+            return None;
+        }
+        let Some(assembly) = self.assembler.assemble(packets()) else {
+            self.references.forget();
+            return None;
+        };
+        if !self.references.alive() && !assembly.keyframe {
+            return None;
+        }
+        let first = self.packets.get(span.first)?;
+        let mut frame = AssembledFrame {
+            codec: self.codec,
+            payload: assembly.payload,
+            layers: assembly.layers,
+            keyframe: assembly.keyframe,
+            size: assembly.size,
+            timestamp: first.packet.timestamp,
+            spatial: assembly.spatial,
+            temporal: assembly.temporal,
+            first_arrival: first.packet.arrival,
+            last_arrival: first.packet.arrival,
+            first_sequence: span.first,
+            packets: 0,
+            reordered: false,
+        };
+        for stored in packets().filter(|stored| stored.head.media) {
+            frame.first_arrival = frame.first_arrival.min(stored.packet.arrival);
+            frame.last_arrival = frame.last_arrival.max(stored.packet.arrival);
+            frame.packets += 1;
+            frame.reordered |= stored.reordered;
+        }
+        self.references.given(&picture, self.loss.as_ref());
+        if frame.keyframe {
+            self.wish.fulfilled();
+        }
+        self.stats.frames += 1;
+        self.stats.keyframes += u64::from(frame.keyframe);
+        self.stats.assembly_time += frame.last_arrival.duration_since(frame.first_arrival);
+        Some(frame)
+    }
+
+    fn advance(&mut self, next: u64) {
+        self.stats.packets_lost += self.packets.missing_between(self.next, next) as u64;
+        self.packets.drop_below(next);
+        self.next = next;
+        self.moved = true;
+    }
+
+    /// Decides about a gap at the head. True where the head has moved.
+    fn leave_gap(&mut self, since: Instant, before: Option<Span>, now: Instant) -> bool {
+        let patience = if self.references.alive() {
+            since + self.patience()
+        } else {
+            // Nothing to go on from: whatever is whole and can be decoded serves.
+            since
+        };
+        if now < patience {
+            self.patience_ends = Some(patience);
+            self.wish_for(Some(since + self.long_patience()).filter(|_| self.references.alive()));
+            return false;
+        }
+        match self.beyond(before, now) {
+            Beyond::Picture(start, loss) => {
+                self.count_dropped(start);
+                self.advance(start);
+                self.at_boundary = true;
+                self.loss = Some(loss);
+                true
+            }
+            Beyond::Wait(until) => {
+                self.patience_ends = Some(until);
+                self.wish_for(Some(until.max(since + self.long_patience())));
+                false
+            }
+            Beyond::Arriving => {
+                self.wish_for(None);
+                false
+            }
+            Beyond::Nothing => {
+                let needed = if self.references.alive() {
+                    since + self.long_patience()
+                } else {
+                    now
+                };
+                self.wish_for(Some(needed));
+                false
+            }
+        }
+    }
+
+    /// The first picture behind the gap that can do without what is missing.
+    fn beyond(&self, before: Option<Span>, now: Instant) -> Beyond {
+        let mut loss = Loss::default();
+        let mut discardable = before.is_some();
+        let mut last: Option<&Stored> = None;
+        let mut end = self.next;
+        for (sequence, stored) in self.packets.from(self.next) {
+            let gap = sequence - end;
+            end = sequence + 1;
+            if !stored.head.media {
+                discardable &= gap == 0;
+                continue;
+            }
+            if gap > 0 {
+                // All of a gap within one picture is that picture's; of a gap that one packet fits in, so is the packet
+                // that its end needs.
+                discardable &= last.is_some_and(|last| {
+                    let same = last.packet.timestamp == stored.packet.timestamp;
+                    let its_end = gap == 1 && stored.head.starts && !last.packet.marker;
+                    last.head.discardable && (same || its_end)
+                });
+            }
+            let first = last.is_none_or(|last| last.packet.timestamp != stored.packet.timestamp);
+            last = Some(stored);
+            if !(stored.head.starts && (first || gap > 0) && sequence > self.next) {
+                self.note_discardable(stored, &mut loss);
+                discardable &= stored.head.discardable
+                    || before.is_some_and(|span| sequence > span.last && stored.head.discardable);
+                continue;
+            }
+            loss.discardable = discardable;
+            let found = find(&self.packets, sequence);
+            let span = match found {
+                Found::Picture(span)
+                | Found::Open(Some(span))
+                | Found::Gap {
+                    before: Some(span), ..
+                } => span,
+                _ => continue,
+            };
+            let picture = Picture::of(self.packets.between(span.first, span.last));
+            if self.references.after_loss(&picture, &loss) {
+                match found {
+                    Found::Picture(_) => return Beyond::Picture(sequence, loss),
+                    Found::Gap { since, .. } if now < since + self.long_patience() => {
+                        return Beyond::Wait(since + self.long_patience());
+                    }
+                    Found::Gap { .. } => {}
+                    Found::Open(_) => return Beyond::Arriving,
+                }
+            }
+            self.note_discardable(stored, &mut loss);
+            discardable &= stored.head.discardable;
+        }
+        Beyond::Nothing
+    }
+
+    fn note_discardable(&self, stored: &Stored, loss: &mut Loss) {
+        if let LayerHead::Vp8(descriptor) = stored.head.layer
+            && stored.head.discardable
+            && let Some(id) = descriptor.picture_id
+            && loss.discardable_pictures.last() != Some(&id)
+        {
+            loss.discardable_pictures.push(id);
+        }
+    }
+
+    /// Counts the pictures of which something waits below a number.
+    fn count_dropped(&mut self, end: u64) {
+        let mut last = None;
+        for (sequence, stored) in self.packets.from(self.next) {
+            if sequence >= end {
+                break;
+            }
+            if stored.head.media && last != Some(stored.packet.timestamp) {
+                last = Some(stored.packet.timestamp);
+                self.stats.frames_dropped += 1;
+            }
+        }
+    }
+
+    /// Whether a picture that is open at the head is none to wait for.
+    fn needs_keyframe_for(&self, open: Option<Span>) -> bool {
+        if self.references.alive() {
+            return false;
+        }
+        match open {
+            Some(span) => !Picture::of(self.packets.between(span.first, span.last)).key,
+            None => self.moved,
+        }
+    }
+
+    fn wish_for(&mut self, from: Option<Instant>) {
+        self.wish.need(from);
+    }
+
+    /// Too much waits: goes on at the last key picture of which the beginning is there.
+    fn overflow(&mut self) {
+        let start = self
+            .packets
+            .from(self.next + 1)
+            .filter(|(_, stored)| stored.head.starts && stored.head.key)
+            .map(|(sequence, _)| sequence)
+            .last();
+        let half = self.config.max_packets as u64 / 2;
+        let highest = self.highest.unwrap_or(self.next);
+        let start = start
+            .filter(|start| highest - start < half)
+            .unwrap_or(highest + 1);
+        self.count_dropped(start);
+        self.advance(start);
+        self.at_boundary = false;
+        self.loss = None;
+        self.references.forget();
+    }
+}
+
+/// What lies behind a gap.
+enum Beyond {
+    /// A complete picture that can be decoded, beginning there.
+    Picture(u64, Loss),
+    /// One that could be, if its own gap is filled by then.
+    Wait(Instant),
+    /// One that could be and is still arriving.
+    Arriving,
+    /// None.
+    Nothing,
+}

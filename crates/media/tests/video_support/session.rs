@@ -1,0 +1,231 @@
+//! Sends a stream over a seeded network and keeps what comes out.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lk_media::video::{
+    AssembledFrame, FrameBuffer, FrameBufferConfig, Packetizer, PacketizerConfig, RtpPacket,
+    VideoReceiveStats,
+};
+use lk_testkit::{Link, Network, start};
+use lk_types::{Codec, ScalabilityMode};
+
+use super::frames::{Encoder, tags};
+
+/// What to run.
+#[derive(Clone)]
+pub struct Scenario {
+    pub codec: Codec,
+    pub mode: ScalabilityMode,
+    pub descriptor: bool,
+    pub pictures: u64,
+    pub link: Link,
+    /// Lost packets are sent again on request.
+    pub retransmit: bool,
+    pub seed: u64,
+    pub first_sequence: u64,
+    pub first_timestamp: u32,
+    /// Every so many packets the sender puts padding in.
+    pub padding_every: Option<u64>,
+}
+
+impl Scenario {
+    pub fn new(codec: Codec, mode: &str) -> Self {
+        Self {
+            codec,
+            mode: ScalabilityMode::parse(mode).unwrap(),
+            descriptor: false,
+            pictures: 300,
+            link: Link::clean(),
+            retransmit: true,
+            seed: 1,
+            first_sequence: 65_000,
+            first_timestamp: u32::MAX - 90_000,
+            padding_every: None,
+        }
+    }
+}
+
+/// What came out.
+pub struct Outcome {
+    pub frames: Vec<AssembledFrame>,
+    /// Of each frame that came out: capture to output.
+    pub delays: Vec<Duration>,
+    pub stats: VideoReceiveStats,
+    pub pictures_sent: u64,
+    pub packets_lost_on_the_way: u64,
+}
+
+impl Outcome {
+    pub fn shown(&self) -> f64 {
+        self.frames.len() as f64 / self.pictures_sent as f64
+    }
+
+    pub fn delay(&self, quantile: f64) -> Duration {
+        let mut sorted = self.delays.clone();
+        sorted.sort();
+        sorted[((sorted.len() - 1) as f64 * quantile) as usize]
+    }
+}
+
+const TICK: Duration = Duration::from_millis(1);
+const FRAME: Duration = Duration::from_nanos(33_333_333);
+
+/// Runs the scenario; checks on the way that every picture is bit-exact, in order, and made from references that were
+/// given before.
+pub fn run(scenario: &Scenario) -> Outcome {
+    let begin = start();
+    let mut encoder = Encoder::new(scenario.codec, scenario.mode, scenario.seed);
+    let mut packetizer = Packetizer::new(
+        scenario.codec,
+        PacketizerConfig {
+            mode: scenario.mode,
+            descriptor: scenario.descriptor,
+            first_picture_id: 0x7ff0,
+            ..PacketizerConfig::default()
+        },
+    )
+    .unwrap();
+    let mut buffer = FrameBuffer::new(scenario.codec, FrameBufferConfig::default()).unwrap();
+    let rtt = scenario.link.delay * 2;
+    buffer.set_rtt(rtt);
+    let mut forward: Network<RtpPacket> = Network::new(scenario.link, scenario.seed);
+    let mut back: Network<Feedback> = Network::new(
+        Link {
+            duplicate: 0.0,
+            ..scenario.link
+        },
+        scenario.seed + 1,
+    );
+    let mut cache: HashMap<u64, RtpPacket> = HashMap::new();
+    let mut sequence = scenario.first_sequence;
+    let mut expected: HashMap<u32, (Vec<u8>, Instant)> = HashMap::new();
+    let mut asked: BTreeMap<u64, Instant> = BTreeMap::new();
+    let mut seen: HashSet<u64> = HashSet::new();
+    let mut highest = None;
+    let mut given: HashSet<u64> = HashSet::new();
+    let mut last_number = None;
+    let mut outcome = Outcome {
+        frames: Vec::new(),
+        delays: Vec::new(),
+        stats: VideoReceiveStats::default(),
+        pictures_sent: 0,
+        packets_lost_on_the_way: 0,
+    };
+    let mut key_wanted = false;
+    let end = begin + FRAME * scenario.pictures as u32 + Duration::from_secs(2);
+    let mut now = begin;
+    while now < end {
+        while outcome.pictures_sent < scenario.pictures
+            && begin + FRAME * outcome.pictures_sent as u32 <= now
+        {
+            let timestamp = scenario
+                .first_timestamp
+                .wrapping_add(outcome.pictures_sent as u32 * 3_000);
+            let picture = encoder.picture(std::mem::take(&mut key_wanted));
+            let layers: Vec<_> = picture.iter().map(|frame| frame.video.clone()).collect();
+            let whole: Vec<u8> = layers
+                .iter()
+                .flat_map(|layer| layer.payload.clone())
+                .collect();
+            expected.insert(timestamp, (whole, now));
+            let mut put = |payload: &[u8], marker: bool, descriptor: Option<&[u8]>| {
+                let packet = RtpPacket {
+                    sequence,
+                    timestamp,
+                    marker,
+                    arrival: now,
+                    payload: payload.into(),
+                    descriptor: descriptor.map(Arc::from),
+                };
+                cache.insert(sequence, packet.clone());
+                forward.send(now, payload.len() + 20, packet);
+                sequence += 1;
+                scenario
+                    .padding_every
+                    .is_some_and(|every| sequence % every == 0)
+            };
+            let mut pad = false;
+            packetizer
+                .packetize(&layers, |packet| {
+                    assert!(
+                        packet.payload.len() + packet.descriptor.map_or(0, <[u8]>::len) <= 1_100
+                    );
+                    pad |= put(packet.payload, packet.marker, packet.descriptor);
+                })
+                .unwrap();
+            if pad {
+                put(&[], false, None);
+            }
+            outcome.pictures_sent += 1;
+        }
+        while let Some(feedback) = back.receive(now) {
+            match feedback {
+                Feedback::Again(sequence) => {
+                    if let Some(packet) = cache.get(&sequence) {
+                        forward.send(now, packet.payload.len() + 20, packet.clone());
+                    }
+                }
+                Feedback::Keyframe => key_wanted = true,
+            }
+        }
+        while let Some(mut packet) = forward.receive(now) {
+            packet.arrival = now;
+            let number = packet.sequence;
+            if let Some(highest) = highest {
+                for missing in highest + 1..number {
+                    asked.insert(missing, now);
+                }
+            }
+            highest = highest.max(Some(number));
+            asked.remove(&number);
+            seen.insert(number);
+            buffer.push(packet, now);
+        }
+        if scenario.retransmit {
+            for (sequence, due) in &mut asked {
+                if *due <= now {
+                    back.send(now, 60, Feedback::Again(*sequence));
+                    *due = now + rtt + Duration::from_millis(10);
+                }
+            }
+            let limit = highest.unwrap_or(0).saturating_sub(400);
+            asked.retain(|sequence, _| *sequence > limit);
+        }
+        while let Some(frame) = buffer.poll(now) {
+            let (payload, captured) = &expected[&frame.timestamp];
+            assert_eq!(&frame.payload, payload, "not what was sent");
+            assert_eq!(frame.layers.iter().sum::<usize>(), payload.len());
+            for (number, references) in tags(&frame.payload) {
+                assert!(last_number < Some(number), "{number} after {last_number:?}");
+                last_number = Some(number);
+                for reference in &references {
+                    assert!(given.contains(reference), "{number} needs {reference}");
+                }
+                assert_eq!(references.is_empty(), frame.keyframe, "{number}");
+                given.insert(number);
+            }
+            if frame.keyframe {
+                assert_eq!(frame.size, Some((640, 360)));
+            }
+            outcome.delays.push(now - *captured);
+            outcome.frames.push(frame);
+        }
+        if buffer.wants_keyframe(now) {
+            back.send(now, 60, Feedback::Keyframe);
+        }
+        let (packets, bytes) = buffer.queued();
+        assert!(packets <= 4_097 && bytes <= 9 << 20);
+        now += TICK;
+    }
+    outcome.stats = buffer.stats();
+    outcome.packets_lost_on_the_way = forward.lost;
+    outcome
+}
+
+#[derive(Clone)]
+enum Feedback {
+    Again(u64),
+    Keyframe,
+}
