@@ -89,10 +89,6 @@ impl Layers {
         self.active = count;
     }
 
-    pub(crate) fn active(&self) -> u8 {
-        self.active
-    }
-
     /// What the next picture is to be. Nothing changes before [`Layers::commit`], so that a picture that the rate
     /// control drops leaves no gap.
     pub(crate) fn plan(&self, key: bool) -> PicturePlan {
@@ -159,10 +155,14 @@ impl Layers {
         }
     }
 
-    /// The picture was encoded: says what becomes of its layers, and goes on to the next.
-    pub(crate) fn commit(&mut self, plan: &PicturePlan) -> [LayerFrame; 3] {
+    /// The picture was encoded, in the spatial layers whose bits are set in `delivered`: says what becomes of them, and
+    /// goes on to the next picture.
+    pub(crate) fn commit(&mut self, plan: &PicturePlan, delivered: u8) -> [LayerFrame; 3] {
         let mut out: [LayerFrame; 3] = Default::default();
         for ((frame, layer), spatial) in out.iter_mut().zip(&plan.layers).zip(0..plan.count) {
+            if delivered & (1 << spatial) == 0 {
+                continue;
+            }
             let mut references = Vec::with_capacity(2);
             for slot in [layer.below, layer.own].into_iter().flatten() {
                 let distance = self.frame - self.slots[usize::from(slot)];
@@ -211,7 +211,7 @@ mod tests {
         (0..pictures)
             .map(|_| {
                 let plan = layers.plan(false);
-                layers.commit(&plan)
+                layers.commit(&plan, 7)
             })
             .collect()
     }
@@ -275,15 +275,15 @@ mod tests {
     fn a_layer_that_joins_brings_a_key_picture_and_one_that_leaves_does_not() {
         let mut layers = Layers::new(ScalabilityMode::parse("L3T1").unwrap());
         let plan = layers.plan(false);
-        layers.commit(&plan);
+        layers.commit(&plan, 7);
         layers.set_active(1);
         let plan = layers.plan(false);
         assert_eq!((plan.key, plan.count), (false, 1));
-        assert_eq!(layers.commit(&plan)[0].references, [3]);
+        assert_eq!(layers.commit(&plan, 7)[0].references, [3]);
         layers.set_active(2);
         let plan = layers.plan(false);
         assert_eq!((plan.key, plan.count), (true, 2));
-        layers.commit(&plan);
+        layers.commit(&plan, 7);
         assert!(!layers.plan(false).key);
     }
 
@@ -291,7 +291,7 @@ mod tests {
     fn a_dropped_picture_leaves_the_pattern_as_it_was() {
         let mut layers = Layers::new(ScalabilityMode::parse("L1T3").unwrap());
         let plan = layers.plan(false);
-        layers.commit(&plan);
+        layers.commit(&plan, 7);
         assert_eq!(layers.plan(false), layers.plan(false));
         assert_eq!(layers.plan(false).layers[0].temporal, 2);
         assert!(layers.plan(true).key);

@@ -35,10 +35,10 @@ typedef struct {
   uint32_t layer_speed[LK_SPATIAL];
 } lk_vpx_settings;
 
-// kbit/s; those of layers grow with the temporal layer (each holds the ones below it).
+// kbit/s; those of layers grow with the temporal layer (each holds the ones below it). A spatial layer with 0 is not
+// encoded.
 typedef struct {
   uint32_t total;
-  uint32_t spatial_layers; // 0: as before
   uint32_t layer[LK_LAYERS];
   uint32_t max_intra_pct;
 } lk_vpx_rates;
@@ -95,7 +95,6 @@ static void on_layer(vpx_codec_cx_pkt_t *packet, void *user) {
 static void fill_rates(lk_vpx_encoder *self, const lk_vpx_rates *rates) {
   vpx_codec_enc_cfg_t *config = &self->config;
   config->rc_target_bitrate = rates->total;
-  if (rates->spatial_layers > 0 && rates->spatial_layers <= LK_SPATIAL) config->ss_number_layers = rates->spatial_layers;
   const unsigned temporal = config->ts_number_layers;
   for (unsigned i = 0; i < LK_LAYERS; i++) config->layer_target_bitrate[i] = rates->layer[i];
   for (unsigned t = 0; t < temporal; t++) config->ts_target_bitrate[t] = rates->layer[t];

@@ -43,8 +43,6 @@ pub(super) struct Settings {
 #[repr(C)]
 pub(super) struct Rates {
     pub(super) total: u32,
-    /// How many spatial layers are encoded; 0 leaves it as it is.
-    pub(super) spatial_layers: u32,
     pub(super) layer: [u32; 9],
     pub(super) max_intra_pct: u32,
 }

@@ -1,6 +1,6 @@
 //! The encoder of VP9, with one to three spatial and temporal layers.
 
-use lk_types::{Codec, EncodedVideo, I420View, InterLayer, LayerFrame};
+use lk_types::{Codec, EncodedVideo, I420View, InterLayer};
 
 use super::sys::{Encoder, Packet, Rates, Settings, Structure, flag};
 use super::{LIBRARY, kilobits};
@@ -92,7 +92,9 @@ fn rates(rates: &VideoRates, config: &VideoEncoderConfig) -> Rates {
     };
     for (spatial, layer) in layers.iter().enumerate() {
         for (bitrate, at) in layer.iter().take(temporal).zip(spatial * temporal..) {
-            out.layer[at] = kilobits(*bitrate);
+            // To libvpx 0 means that the layer is off.
+            let least = if layer[temporal - 1] > 0 { 10 } else { 0 };
+            out.layer[at] = kilobits(*bitrate).max(least);
         }
     }
     out
@@ -130,16 +132,19 @@ impl VideoEncoder for Vp9Encoder {
             Some(&structure(&plan)),
             &mut self.packets,
         )?;
+        // When libvpx drops a picture of which some layers are off, it may still give a husk of those.
+        self.packets.retain(|packet| packet.spatial < plan.count);
         if self.packets.is_empty() {
             // Dropped: the next picture takes its place in the structure.
             return Ok(());
         }
-        let mut places = self.layers.commit(&plan);
+        let delivered = self
+            .packets
+            .iter()
+            .fold(0, |bits, packet| bits | 1 << packet.spatial);
+        let mut places = self.layers.commit(&plan, delivered);
         let count = self.packets.len();
         for (index, packet) in self.packets.drain(..).enumerate() {
-            let layer = places
-                .get_mut(usize::from(packet.spatial))
-                .map_or_else(LayerFrame::default, std::mem::take);
             out.push(EncodedVideo {
                 codec: Codec::Vp9,
                 payload: packet.payload,
@@ -147,7 +152,7 @@ impl VideoEncoder for Vp9Encoder {
                 width: packet.width,
                 height: packet.height,
                 end_of_picture: index + 1 == count,
-                layer,
+                layer: std::mem::take(&mut places[usize::from(packet.spatial)]),
                 qp: packet.quantizer,
             });
         }
@@ -163,9 +168,7 @@ impl VideoEncoder for Vp9Encoder {
         } else {
             self.layers.set_active(self.config.mode.spatial_layers);
         }
-        let mut out = self::rates(rates, &self.config);
-        out.spatial_layers = u32::from(self.layers.active());
-        self.inner.set_rates(&out)
+        self.inner.set_rates(&self::rates(rates, &self.config))
     }
 
     fn implementation(&self) -> &'static str {
