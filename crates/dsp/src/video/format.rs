@@ -368,21 +368,50 @@ fn check_planes(
     planes: [(usize, usize); MAX_PLANES],
 ) -> Result<(), VideoError> {
     check_size(width, height)?;
-    for (plane, (len, stride)) in planes.into_iter().enumerate().take(format.planes()) {
-        let (row, rows) = format.plane_size(plane, width, height);
-        let needed = (rows - 1)
-            .checked_mul(stride)
-            .and_then(|bytes| bytes.checked_add(row));
-        if stride < row || needed.is_none_or(|needed| needed > len) {
-            return Err(VideoError::Plane {
-                format,
-                plane,
-                rows,
-                row,
-                stride,
-                len,
-            });
-        }
+    for (plane, memory) in planes.into_iter().enumerate().take(format.planes()) {
+        check_plane(
+            format,
+            plane,
+            memory,
+            format.plane_size(plane, width, height),
+        )?;
     }
     Ok(())
+}
+
+/// Checks a single plane of 8-bit samples, which stands for luma.
+pub(super) fn check_rows(
+    len: usize,
+    stride: usize,
+    (width, height): (u32, u32),
+) -> Result<(), VideoError> {
+    check_size(width, height)?;
+    check_plane(
+        PixelFormat::I444,
+        0,
+        (len, stride),
+        (width as usize, height as usize),
+    )
+}
+
+fn check_plane(
+    format: PixelFormat,
+    plane: usize,
+    (len, stride): (usize, usize),
+    (row, rows): (usize, usize),
+) -> Result<(), VideoError> {
+    let needed = (rows - 1)
+        .checked_mul(stride)
+        .and_then(|bytes| bytes.checked_add(row));
+    if stride >= row && needed.is_some_and(|needed| needed <= len) {
+        return Ok(());
+    }
+    Err(VideoError::Plane {
+        format,
+        plane,
+        rows,
+        row,
+        stride,
+        len,
+    })
 }

@@ -6,6 +6,7 @@
 mod convert;
 mod error;
 mod format;
+mod rotate;
 mod rows;
 mod scale;
 mod sys;
@@ -13,7 +14,9 @@ mod sys;
 pub use convert::convert;
 pub use error::VideoError;
 pub use format::{MAX_PLANES, Picture, PictureMut, PixelFormat, Plane, PlaneMut};
-pub use scale::scale_i420;
+pub use rotate::rotate_i420;
+pub use scale::{scale_i420, scale_plane};
+pub use sys::sample_bytes;
 
 /// Longest side of a picture, in pixels.
 pub const MAX_SIDE: u32 = 16_384;

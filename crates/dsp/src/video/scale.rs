@@ -6,7 +6,7 @@
 use lk_types::{I420Picture, I420View};
 
 use super::sys::{self, Kernel};
-use super::{Picture, VideoError, check_size};
+use super::{Picture, Plane, VideoError, check_size};
 
 /// Most source samples that one new sample is made of, each way; past that it is made of some that are evenly
 /// spread.
@@ -47,6 +47,32 @@ pub fn scale_i420(
         };
         scaler.plane(source, target, to.0, to.1);
     }
+    Ok(())
+}
+
+/// Scales one plane of 8-bit samples, `size.0` wide and `size.1` high, into `target`, which has no padding then.
+///
+/// # Errors
+///
+/// [`VideoError::Size`] and [`VideoError::Plane`]; the target is then as it was.
+pub fn scale_plane(
+    source: Plane<'_>,
+    size: (u32, u32),
+    target: &mut Vec<u8>,
+    target_size: (u32, u32),
+) -> Result<(), VideoError> {
+    let (width, height) = target_size;
+    check_size(width, height)?;
+    super::format::check_rows(source.data.len(), source.stride, size)?;
+    let source = Source {
+        data: source.data,
+        stride: source.stride,
+        width: size.0 as usize,
+        height: size.1 as usize,
+    };
+    let (width, height) = (width as usize, height as usize);
+    target.resize(width * height, 0);
+    Scaler::default().plane(source, target, width, height);
     Ok(())
 }
 
@@ -209,15 +235,16 @@ impl Axis {
     }
 }
 
-/// Shares as whole 256ths that add up to 256: what rounding leaves over goes to the largest.
+/// Shares as whole 256ths that add up to 256. What rounding takes from one the next one gets.
 fn whole(shares: &[f64; MAX_TAPS]) -> [u16; MAX_TAPS] {
-    let sum: f64 = shares.iter().sum();
-    let mut weights = shares.map(|share| (share / sum * 256.0).round() as u16);
-    let total: u16 = weights.iter().sum();
-    if let Some(largest) = weights.iter_mut().max() {
-        *largest = (*largest + 256).saturating_sub(total);
-    }
-    weights
+    let unit = 256.0 / shares.iter().sum::<f64>();
+    let (mut exact, mut given) = (0.0, 0);
+    shares.map(|share| {
+        exact += share * unit;
+        let weight = exact.round() as u16 - given;
+        given += weight;
+        weight
+    })
 }
 
 /// Four samples to one.

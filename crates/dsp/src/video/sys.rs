@@ -1,7 +1,7 @@
-//! Row loops compiled for more than the baseline processor, chosen at run time.
+//! Row loops compiled for more than the baseline processor, chosen at run time; 16-bit samples as bytes.
 #![expect(
     unsafe_code,
-    reason = "a function for a processor feature may be called only where the feature is"
+    reason = "a function for a processor feature may be called only where the feature is; memory seen as another type"
 )]
 
 /// A loop over rows of samples that the compiler makes vector code of. `run` must be `#[inline(always)]`, so that
@@ -28,4 +28,11 @@ pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx2")]
 fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
+}
+
+/// The bytes of 16-bit samples, as [`super::PixelFormat::I010`] wants them.
+#[must_use]
+pub fn sample_bytes(samples: &[u16]) -> &[u8] {
+    // SAFETY: the bytes are those of the slice, every byte is initialised, and nothing is aligned less than a byte.
+    unsafe { std::slice::from_raw_parts(samples.as_ptr().cast(), size_of_val(samples)) }
 }
