@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,20 +173,3 @@ class Pair:
 @pytest.fixture
 def pair(request: pytest.FixtureRequest, stage: Stage) -> Pair:
     return Pair(stage, *request.param)
-
-
-@pytest.fixture
-def eventually() -> Callable[..., Any]:
-    """Asks until the answer is true; for state that no event announces. Bounded."""
-    import time
-
-    def ask(question: Callable[[], Any], timeout: float = 8, every: float = 0.1) -> Any:
-        deadline = time.monotonic() + timeout
-        while True:
-            answer = question()
-            if answer:
-                return answer
-            assert time.monotonic() < deadline, f"not true within {timeout} s; last answer {answer!r}"
-            time.sleep(every)
-
-    return ask

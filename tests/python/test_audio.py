@@ -151,13 +151,14 @@ def test_mute_is_silence_and_unmute_is_sound(pair):
         bob.call("hear")
 
 
-def test_a_track_muted_as_soon_as_it_is_published_says_so(pair, eventually):
+def test_a_track_muted_as_soon_as_it_is_published_says_so(pair):
     alice, bob = pair.enter()
     alice.call("publish_tone")
     alice.call("mute", muted=True)
-    bob.expect("track_published", name="tone")
     # Whether the others see it published muted, or published and then muted, is a race at the server.
-    eventually(lambda: bob.call("state")["participants"]["alice"]["tracks"]["tone"]["muted"])
+    if not bob.expect("track_published", name="tone")["facts"]["muted"]:
+        bob.expect("track_muted", name="tone", participant="alice")
+    assert bob.call("state")["participants"]["alice"]["tracks"]["tone"]["muted"] is True
 
 
 def test_a_change_of_the_source_is_heard(pair):

@@ -99,36 +99,23 @@ def _room_with_sound(stage, peer, other, number: int) -> None:
     other.call("reset")
 
 
-def _settled(peer, key: str, limit: int, seconds: float = 12) -> dict[str, int]:
-    """The peer's usage once `key` came down to `limit`, or as it is after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        usage = peer.usage()
-        if usage[key] <= limit or time.monotonic() > deadline:
-            return usage
-        time.sleep(0.1)
-
-
 def test_twenty_rooms_one_after_the_other_leave_nothing(stage, kind):
-    """Threads and descriptors as before; memory may waver, but must not grow with the rooms."""
+    """Neither threads nor descriptors nor memory grow with the rooms."""
     publisher, subscriber = stage.peer(kind, fresh=True), stage.peer(kind, fresh=True)
     for number in range(3):
         _room_with_sound(stage, publisher, subscriber, number)
-    before = {}
-    for peer in (publisher, subscriber):
-        _settled(peer, "threads", 0, seconds=2)
-        before[peer.label] = peer.usage()
+    before = {peer.label: peer.usage() for peer in (publisher, subscriber)}
     for number in range(3, 23):
         _room_with_sound(stage, publisher, subscriber, number)
+    if kind != "ours":
+        return
     for peer in (publisher, subscriber):
-        was = before[peer.label]
+        was, now = before[peer.label], peer.usage()
         for key in ("threads", "descriptors"):
-            now = _settled(peer, key, was[key])
-            if kind == "ours":
-                assert now[key] <= was[key], f"{peer.label}: {key} {was[key]} → {now[key]}"
-        grown = peer.usage()["rss"] - was["rss"]
-        if kind == "ours":
-            assert grown < 4096, f"{peer.label}: {grown} kB more after twenty rooms"
+            # The last room's socket may be closing at this moment; what each room left would count twenty.
+            assert now[key] <= was[key] + 2, f"{peer.label}: {key} {was[key]} → {now[key]}"
+        grown = now["rss"] - was["rss"]
+        assert grown < 4096, f"{peer.label}: {grown} kB more after twenty rooms"
 
 
 def _short_program(url: str, access: str, kind: str) -> subprocess.CompletedProcess[str]:
@@ -196,8 +183,8 @@ def test_dispose_leaves_no_thread_and_no_socket(stage, kind):
     for _ in range(3):
         alice.call("initialize")
         live()
+        after = alice.usage()
         for key in ("threads", "descriptors"):
-            after = _settled(alice, key, before[key], seconds=5)
             assert after[key] <= before[key], f"{key}: {before[key]} → {after[key]}"
     alice.call("initialize")
 

@@ -1,7 +1,5 @@
 """Subscriptions driven by hand, and the policies that a user would write on top of them."""
 
-import time
-
 import pytest
 
 
@@ -9,16 +7,11 @@ def _subscribed(peer, name: str, participant: str = "alice") -> bool:
     return peer.call("state")["participants"][participant]["tracks"][name]["subscribed"]
 
 
-def _settles(peer, name: str, wanted: bool, calm: float = 0.7, timeout: float = 12) -> None:
-    """Waits until the subscription is as wanted and nothing about it was said for `calm` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        said = len(peer.history("track_subscribed", "track_unsubscribed", name=name))
-        time.sleep(calm)  # that nothing more comes cannot be waited for
-        calmed = said == len(peer.history("track_subscribed", "track_unsubscribed", name=name))
-        if calmed and _subscribed(peer, name) == wanted:
-            return
-        assert time.monotonic() < deadline, peer.history("track_subscribed", "track_unsubscribed")
+def _settles(peer, name: str, wanted: bool) -> None:
+    """The subscription comes to be as wanted, and stays so."""
+    changes = ("track_unsubscribed", "track_subscribed")
+    peer.settle(*changes, last=changes[wanted], or_none=not wanted, name=name)
+    assert _subscribed(peer, name) == wanted, peer.history(*changes)
 
 
 def test_auto_subscribe_subscribes(pair):

@@ -113,6 +113,25 @@ class Peer:
                     return
                 self._changed.wait(left)
 
+    def settle(
+        self, *names: str, last: str, or_none: bool, seconds: float = 0.7, timeout: float = 12, **match: Any
+    ) -> None:
+        """Waits until the last event with one of these names is `last` (with `or_none`: or none has come yet) and has
+        been the last one for `seconds`, for that nothing more comes cannot be awaited."""
+        deadline = time.monotonic() + timeout
+        known, since = -1, 0.0
+        with self._changed:
+            while True:
+                seen = self.history(*names, **match)
+                now = time.monotonic()
+                if len(seen) != known:
+                    known, since = len(seen), now
+                settled = seen[-1]["event"] == last if seen else or_none
+                if settled and now >= since + seconds:
+                    return
+                assert now < deadline, f"{self.label}: {last} {match} is not the last of {seen} after {timeout} s"
+                self._changed.wait(min(deadline, since + seconds if settled else deadline) - now)
+
     def history(self, *names: str, since: int = 0, **match: Any) -> list[dict[str, Any]]:
         """All events so far with one of these names (all names if none is given), in order."""
         with self._changed:

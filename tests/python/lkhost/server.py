@@ -6,13 +6,15 @@ import json
 import os
 import socket
 import subprocess
-import time
-import urllib.error
+import threading
 import urllib.request
 from pathlib import Path
 
 from .tokens import KEY, SECRET
 
+# The line that the server writes, at log level info, once it holds its ports.
+LISTENS = b"starting LiveKit server"
+START_SECONDS = 20
 BUILD = Path(__file__).resolve().parents[2] / "livekit-server" / "build.sh"
 
 
@@ -31,7 +33,11 @@ def _free_ports() -> tuple[int, int, int]:
 
 
 class Server:
-    """A running server; `url` for clients, `http_url` for its service calls."""
+    """A running server; `url` for clients, `http_url` for its service calls.
+
+    `LIVEKIT_SERVER_LOG` sets its log level: `info` (the default) or `debug`, for a quieter server does not say
+    that it is ready.
+    """
 
     def __init__(self, log: Path, *, attempts: int = 3) -> None:
         override = os.environ.get("LIVEKIT_SERVER_BINARY")
@@ -72,28 +78,34 @@ class Server:
             "enable_participant_data_blob": True,
         }
         # JSON is YAML, so no YAML writer is needed.
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [binary, "--config-body", json.dumps(config)],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + 20
-        while True:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"livekit-server ended with {self.process.returncode}: {self._tail()}")
-            try:
-                with urllib.request.urlopen(self.http_url, timeout=1) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, OSError):
-                pass
-            if time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"livekit-server did not answer on port {self.port}: {self._tail()}")
-            # The server tells nobody when it is ready, so its health answer is asked for.
-            time.sleep(0.05)
+        self.process = subprocess.Popen(
+            [binary, "--config-body", json.dumps(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        # Set by the line that says the server listens, or by the end of its output.
+        told = threading.Event()
+        self._reader = threading.Thread(target=self._keep_log, args=(told,), daemon=True)
+        self._reader.start()
+        if not told.wait(START_SECONDS):
+            self.stop()
+            raise RuntimeError(f"livekit-server says nothing of port {self.port}: {self._tail()}")
+        if self.process.poll() is not None or not self._reader.is_alive():
+            self.process.wait()
+            raise RuntimeError(f"livekit-server ended with {self.process.returncode}: {self._tail()}")
+        with urllib.request.urlopen(self.http_url, timeout=START_SECONDS) as answer:
+            assert answer.status == 200, f"livekit-server answers its health request with {answer.status}"
+
+    def _keep_log(self, told: threading.Event) -> None:
+        """Copies what the server writes into the log, to its end."""
+        assert self.process.stdout is not None
+        with self.log.open("ab", buffering=0) as log, self.process.stdout as output:
+            for line in output:
+                log.write(line)
+                if LISTENS in line:
+                    told.set()
+        told.set()
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-2000:]
@@ -114,3 +126,4 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self._reader.join()

@@ -1,0 +1,66 @@
+"""Data, digits, transcriptions and chat, and what a participant says of itself."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from livekit import rtc
+from livekit.rtc._proto import ffi_pb2
+
+from .held import Held, answered, facts
+
+
+class Messages:
+    def __init__(self, held: Held) -> None:
+        self.held = held
+
+    async def publish_data(
+        self,
+        data: str = "",
+        size: int | None = None,
+        reliable: bool = True,
+        topic: str = "",
+        to: list[str] | None = None,
+        room: str = "room",
+    ) -> None:
+        payload = bytes(index % 251 for index in range(size)) if size is not None else base64.b64decode(data)
+        await self.held.rooms[room].local_participant.publish_data(
+            payload, reliable=reliable, topic=topic, destination_identities=to or []
+        )
+
+    async def publish_dtmf(self, code: int, digit: str, room: str = "room") -> None:
+        await self.held.rooms[room].local_participant.publish_dtmf(code=code, digit=digit)
+
+    async def publish_transcription(self, name: str, text: str, room: str = "room") -> None:
+        local = self.held.rooms[room].local_participant
+        await local.publish_transcription(
+            rtc.Transcription(
+                participant_identity=local.identity,
+                track_sid=self.held.publications[room, name].sid,
+                segments=[
+                    rtc.TranscriptionSegment(id="1", text=text, start_time=0, end_time=1, language="en", final=True)
+                ],
+            )
+        )
+
+    async def chat(self, text: str, room: str = "room") -> dict[str, Any]:
+        """The chat request, which the SDK does not wrap any more."""
+        message = ffi_pb2.FfiRequest()
+        message.send_chat_message.local_participant_handle = self.held.rooms[room].local_participant._ffi_handle.handle
+        message.send_chat_message.message = text
+        return await answered(
+            message,
+            lambda answer: answer.send_chat_message.async_id,
+            lambda event, number: facts(event.chat_message) if event.chat_message.async_id == number else None,
+            limit=10,
+        )
+
+    async def set_metadata(self, value: str, room: str = "room") -> None:
+        await self.held.rooms[room].local_participant.set_metadata(value)
+
+    async def set_name(self, value: str, room: str = "room") -> None:
+        await self.held.rooms[room].local_participant.set_name(value)
+
+    async def set_attributes(self, value: dict[str, str], room: str = "room") -> None:
+        await self.held.rooms[room].local_participant.set_attributes(value)

@@ -1,0 +1,178 @@
+"""Entering and leaving rooms, what a room says, and breaking its connection on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+from typing import Any
+
+from livekit import rtc
+from livekit.rtc._proto import participant_pb2, room_pb2
+
+from .held import Held, facts
+
+
+class Rooms:
+    def __init__(self, held: Held) -> None:
+        self.held = held
+
+    async def connect(
+        self,
+        url: str,
+        token: str,
+        room: str = "room",
+        auto_subscribe: bool = True,
+        dynacast: bool = False,
+        single_peer_connection: bool | None = None,
+        connect_timeout: float | None = None,
+    ) -> dict[str, Any]:
+        instance = rtc.Room()
+        self.held.rooms[room] = instance
+        self._report(room, instance)
+        began = time.monotonic()
+        try:
+            await instance.connect(
+                url,
+                token,
+                rtc.RoomOptions(
+                    auto_subscribe=auto_subscribe,
+                    dynacast=dynacast,
+                    single_peer_connection=single_peer_connection,
+                    connect_timeout=connect_timeout,
+                ),
+            )
+        except rtc.ConnectError as error:
+            self.held.rooms.pop(room, None)
+            raise RuntimeError(f"connect: {error.message}") from error
+        seconds = time.monotonic() - began
+        if self.held.rooms.get(room) is not instance:
+            await instance.disconnect()
+            raise RuntimeError("connect: given up by a reset meanwhile")
+        return {
+            "sid": await instance.sid,
+            "name": instance.name,
+            "seconds": seconds,
+            "local": _participant(instance.local_participant),
+            "participants": {
+                identity: _participant(one) for identity, one in instance.remote_participants.items()
+            },
+        }
+
+    async def disconnect(self, room: str = "room") -> None:
+        await self.held.stop_feeds(room)
+        await self.held.rooms[room].disconnect()
+
+    async def state(self, room: str = "room") -> dict[str, Any]:
+        """What the SDK's own model of the room says now."""
+        instance = self.held.rooms[room]
+        return {
+            "connected": instance.isconnected(),
+            "metadata": instance.metadata,
+            "local": _participant(instance.local_participant),
+            "participants": {
+                identity: _participant(one) for identity, one in instance.remote_participants.items()
+            },
+        }
+
+    async def reset(self) -> None:
+        await self.held.stop_feeds()
+        await self.held.stop_ears()
+        await asyncio.gather(*(room.disconnect() for room in self.held.rooms.values() if room.isconnected()))
+        self.held.forget()
+
+    async def session_stats(self, room: str = "room") -> dict[str, Any]:
+        stats = await self.held.rooms[room].get_rtc_stats()
+        return {
+            "publisher": [facts(one) for one in stats.publisher_stats],
+            "subscriber": [facts(one) for one in stats.subscriber_stats],
+        }
+
+    async def simulate(self, kind: str, room: str = "room") -> None:
+        await self.held.rooms[room].simulate_scenario(room_pb2.SimulateScenarioKind.Value(kind))
+
+    def _report(self, name: str, room: rtc.Room) -> None:
+        """Turns every room event into a line."""
+
+        def line(event: str, describe: Callable[..., dict[str, Any]]) -> None:
+            def handler(*args: Any) -> None:
+                if room in self.held.forgotten:
+                    return
+                self.held.send({"event": event, "room": name, "at": time.monotonic(), **describe(*args)})
+
+            room.on(event, handler)
+
+        def publication(one: Any) -> dict[str, Any]:
+            return {"sid": one.sid, "name": one.name, "facts": facts(one._info)}
+
+        def who(one: Any) -> dict[str, Any]:
+            return {"participant": one.identity}
+
+        for event in ("connected", "reconnecting", "reconnected", "room_updated", "moved", "token_refreshed"):
+            line(event, lambda: {})
+        for event in ("participant_connected", "participant_active"):
+            line(event, lambda p: who(p))
+        line(
+            "participant_disconnected",
+            lambda p: {**who(p), "reason": _reason(p._info.disconnect_reason)},
+        )
+        line("local_track_published", lambda p, _t: publication(p))
+        line("local_track_unpublished", publication)
+        line("local_track_republished", lambda p, previous: {**publication(p), "previous": previous})
+        line("local_track_subscribed", lambda t: {"sid": t.sid, "name": t.name})
+        for event in ("track_published", "track_unpublished"):
+            line(event, lambda p, participant: {**publication(p), **who(participant)})
+        for event in ("track_subscribed", "track_unsubscribed"):
+            line(event, lambda _t, p, participant: {**publication(p), **who(participant)})
+        line(
+            "track_subscription_failed",
+            lambda participant, sid, error: {**who(participant), "sid": sid, "error": error},
+        )
+        for event in ("track_muted", "track_unmuted"):
+            line(event, lambda participant, p: {**publication(p), **who(participant)})
+        line("active_speakers_changed", lambda speakers: {"speakers": [one.identity for one in speakers]})
+        line("room_metadata_changed", lambda old, new: {"old": old, "new": new})
+        line("participant_metadata_changed", lambda p, old, new: {**who(p), "old": old, "new": new})
+        line("participant_name_changed", lambda p, old, new: {**who(p), "old": old, "new": new})
+        line("participant_attributes_changed", lambda changed, p: {"changed": changed, **who(p)})
+        line("participant_permissions_changed", lambda p, permissions: {**who(p), "permissions": facts(permissions)})
+        line("connection_quality_changed", lambda p, quality: {"quality": str(quality)})
+        line("connection_state_changed", lambda state: {"state": room_pb2.ConnectionState.Name(state)})
+        line("disconnected", lambda reason: {"reason": _reason(reason)})
+        line(
+            "data_received",
+            lambda packet: {
+                "data": base64.b64encode(packet.data).decode(),
+                "kind": room_pb2.DataPacketKind.Name(packet.kind),
+                "topic": packet.topic,
+                "participant": packet.participant.identity if packet.participant else None,
+            },
+        )
+        line("sip_dtmf_received", lambda dtmf: {"code": dtmf.code, "digit": dtmf.digit})
+        line(
+            "transcription_received",
+            lambda segments, participant, _p: {
+                "texts": [one.text for one in segments],
+                "participant": participant.identity if participant else None,
+            },
+        )
+
+
+def _participant(participant: Any) -> dict[str, Any]:
+    return {
+        "sid": participant.sid,
+        "identity": participant.identity,
+        "state": participant_pb2.ParticipantState.Name(participant._info.state),
+        "name": participant.name,
+        "metadata": participant.metadata,
+        "attributes": dict(participant.attributes),
+        "tracks": {
+            one.name: {**facts(one._info), "subscribed": getattr(one, "subscribed", None)}
+            for one in participant.track_publications.values()
+        },
+    }
+
+
+def _reason(value: int) -> str:
+    return participant_pb2.DisconnectReason.Name(value)
