@@ -155,9 +155,19 @@ fn every_size_comes_back_to_the_pixel() {
                 if layers.is_empty() {
                     continue;
                 }
-                assert_eq!((layers[0].width, layers[0].height), (width, height));
+                // H.264 has even sizes only.
+                let even = |size: u32| {
+                    if codec == Codec::H264 {
+                        size & !1
+                    } else {
+                        size
+                    }
+                };
+                let shown = (even(width), even(height));
+                assert_eq!((layers[0].width, layers[0].height), shown);
                 let back = decode(&mut *decoder, &layers).expect("a picture");
-                let quality = psnr(&back, &picture(width, height, index));
+                let source = common::crop(&picture(width, height, index), shown);
+                let quality = psnr(&back, &source);
                 assert!(quality > 25.0, "{codec} {width}x{height}: {quality:.1} dB");
             }
         }
@@ -319,10 +329,9 @@ fn a_decoder_follows_the_size_of_the_stream() {
                         decoder.decode(&layer.payload, &mut back).unwrap(),
                         "{codec}"
                     );
-                    assert!(
-                        psnr(&back, &picture(width, height, index)) > 24.0,
-                        "{codec}"
-                    );
+                    let source = picture(width, height, index);
+                    let source = common::crop(&source, (back.width, back.height));
+                    assert!(psnr(&back, &source) > 24.0, "{codec}");
                 }
             }
         }

@@ -47,6 +47,17 @@ pub(crate) fn psnr(a: &I420Picture, b: &I420Picture) -> f64 {
     10.0 * (255.0 * 255.0 * a.len() as f64 / sum as f64).log10()
 }
 
+/// The left upper part of a picture.
+pub(crate) fn crop(picture: &I420Picture, (width, height): (u32, u32)) -> I420Picture {
+    let mut out = I420Picture::default();
+    out.copy_from(&lk_types::I420View {
+        width,
+        height,
+        ..picture.view()
+    });
+    out
+}
+
 fn tight(picture: &I420Picture) -> Vec<u8> {
     let view = picture.view();
     let (cw, ch) = (view.width.div_ceil(2), view.height.div_ceil(2));
