@@ -1,11 +1,14 @@
 //! The planar buffer types.
 
 use std::fmt;
+use std::sync::Arc;
+
+use lk_dsp::video::{self, Picture, PictureMut, PixelFormat, PlaneMut, VideoError};
+use lk_types::{I420Picture, I420View};
 
 use super::internal::BufferSealed;
-use super::planes::{Plane, half, scale};
+use super::planes::{Plane, half};
 use super::{VideoBuffer, VideoBufferType, VideoFormatType};
-use crate::native::yuv_helper;
 
 /// Black in limited-range YUV has no chroma: the middle of the scale.
 const NO_CHROMA: u8 = 128;
@@ -79,6 +82,93 @@ buffer_type! {
     NV12Buffer { y: u8, uv: u8 } NV12, as_nv12
 }
 
+/// `to_i420` of the types that are converted for it.
+macro_rules! to_i420 {
+    ($format:ident, $($plane:ident),+) => {
+        fn to_i420(&self) -> I420Buffer {
+            let mut i420 = I420Buffer::new(self.width, self.height);
+            let planes = [$(self.$plane.view()),+];
+            let converted = Picture::new(PixelFormat::$format, self.width, self.height, planes)
+                .and_then(|source| video::convert(&source, &mut i420.picture_mut()?, false));
+            if let Err(error) = converted {
+                log::debug!("a picture stays black: {error}");
+            }
+            i420
+        }
+    };
+}
+
+/// `to_argb` of every type.
+macro_rules! to_argb {
+    ($format:ident, $($plane:ident),+) => {
+        fn to_argb(
+            &self,
+            format: VideoFormatType,
+            dst: &mut [u8],
+            dst_stride: u32,
+            dst_width: i32,
+            dst_height: i32,
+        ) {
+            let target = Target::new((self.width, self.height), dst.len(), dst_stride, (dst_width, dst_height));
+            let planes = [$(self.$plane.view()),+];
+            let converted = Picture::new(PixelFormat::$format, target.width, target.height, planes)
+                .and_then(|source| target.paint(&source, format, dst));
+            if let Err(error) = converted {
+                log::debug!("a picture is not painted: {error}");
+            }
+        }
+    };
+}
+
+/// The part of a picture that is painted: never more than it has, nor more than the destination takes.
+struct Target {
+    width: u32,
+    height: u32,
+    stride: u32,
+    flip_y: bool,
+}
+
+impl Target {
+    fn new(size: (u32, u32), len: usize, stride: u32, (width, height): (i32, i32)) -> Self {
+        let rows = len.checked_div(stride as usize).unwrap_or(0);
+        Self {
+            width: self::size(width).min(size.0).min(stride / 4),
+            height: height
+                .unsigned_abs()
+                .min(size.1)
+                .min(u32::try_from(rows).unwrap_or(u32::MAX)),
+            stride,
+            flip_y: height < 0,
+        }
+    }
+
+    fn paint(
+        &self,
+        source: &Picture<'_>,
+        format: VideoFormatType,
+        data: &mut [u8],
+    ) -> Result<(), VideoError> {
+        let plane = PlaneMut {
+            data,
+            stride: self.stride as usize,
+        };
+        let mut target = PictureMut::new(format.in_memory(), self.width, self.height, [plane])?;
+        video::convert(source, &mut target, self.flip_y)
+    }
+}
+
+impl VideoFormatType {
+    /// The format by its bytes in memory.
+    fn in_memory(self) -> PixelFormat {
+        match self {
+            Self::ARGB => PixelFormat::Bgra,
+            Self::BGRA => PixelFormat::Argb,
+            Self::ABGR => PixelFormat::Rgba,
+            Self::RGBA => PixelFormat::Abgr,
+        }
+    }
+}
+
 /// Methods of the three-plane types; `$chroma_width` and `$chroma_height` give a chroma plane's size.
 macro_rules! three_planes {
     ($name:ident, $sample:ty, $chroma_width:expr, $chroma_height:expr) => {
@@ -141,7 +231,11 @@ macro_rules! three_planes {
             /// The planes, to be written.
             #[must_use]
             pub fn data_mut(&mut self) -> (&mut [$sample], &mut [$sample], &mut [$sample]) {
-                (&mut self.y.data, &mut self.u.data, &mut self.v.data)
+                (
+                    self.y.samples_mut(),
+                    self.u.samples_mut(),
+                    self.v.samples_mut(),
+                )
             }
 
             /// The picture in another size; a negative one counts as 0.
@@ -149,13 +243,16 @@ macro_rules! three_planes {
             pub fn scale(&mut self, scaled_width: i32, scaled_height: i32) -> $name {
                 let (width, height) = (size(scaled_width), size(scaled_height));
                 let (chroma_width, chroma_height) = ($chroma_width(width), $chroma_height(height));
-                Self {
-                    width,
-                    height,
-                    y: scale(&self.y, width, height, 1),
-                    u: scale(&self.u, chroma_width, chroma_height, 1),
-                    v: scale(&self.v, chroma_width, chroma_height, 1),
-                }
+                let scaled = || {
+                    Ok::<_, VideoError>(Self {
+                        width,
+                        height,
+                        y: self.y.scale(width, height)?,
+                        u: self.u.scale(chroma_width, chroma_height)?,
+                        v: self.v.scale(chroma_width, chroma_height)?,
+                    })
+                };
+                scaled().unwrap_or_else(|_| Self::new(width, height))
             }
         }
     };
@@ -175,22 +272,73 @@ fn size(value: i32) -> u32 {
     u32::try_from(value).unwrap_or(0)
 }
 
-/// A picture's size as the conversions take it.
-fn extent(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
 impl I420Buffer {
     /// A black picture (Y 0, U and V 128).
     #[must_use]
     pub fn new_black(width: u32, height: u32) -> I420Buffer {
         let mut buffer = Self::new(width, height);
-        buffer.u.data.fill(NO_CHROMA);
-        buffer.v.data.fill(NO_CHROMA);
+        buffer.u.samples_mut().fill(NO_CHROMA);
+        buffer.v.samples_mut().fill(NO_CHROMA);
         buffer
     }
 
-    fn copy(&self) -> Self {
+    /// Takes the planes of a decoded or scaled picture, whose planes must hold what its strides say.
+    pub(crate) fn from_picture(picture: I420Picture) -> Self {
+        let (width, height) = (picture.width, picture.height);
+        let plane = |data: Vec<u8>, stride: usize, width, height| Plane {
+            data: Arc::new(data),
+            width,
+            height,
+            stride: u32::try_from(stride).unwrap_or(u32::MAX),
+        };
+        let (chroma_width, chroma_height) = (half(width), half(height));
+        Self {
+            width,
+            height,
+            y: plane(picture.y, picture.stride_y, width, height),
+            u: plane(picture.u, picture.stride_u, chroma_width, chroma_height),
+            v: plane(picture.v, picture.stride_v, chroma_width, chroma_height),
+        }
+    }
+
+    /// The planes, moved out where no clone shares them.
+    pub(crate) fn into_picture(self) -> I420Picture {
+        I420Picture {
+            width: self.width,
+            height: self.height,
+            stride_y: self.y.stride as usize,
+            stride_u: self.u.stride as usize,
+            stride_v: self.v.stride as usize,
+            y: Arc::unwrap_or_clone(self.y.data),
+            u: Arc::unwrap_or_clone(self.u.data),
+            v: Arc::unwrap_or_clone(self.v.data),
+        }
+    }
+
+    /// As the conversions take it, to be written.
+    fn picture_mut(&mut self) -> Result<PictureMut<'_>, VideoError> {
+        let planes = [&mut self.y, &mut self.u, &mut self.v].map(Plane::<u8>::view_mut);
+        PictureMut::new(PixelFormat::I420, self.width, self.height, planes)
+    }
+
+    /// As encoders and scalers take it.
+    pub(crate) fn view(&self) -> I420View<'_> {
+        I420View {
+            width: self.width,
+            height: self.height,
+            y: &self.y.data,
+            u: &self.u.data,
+            v: &self.v.data,
+            stride_y: self.y.stride as usize,
+            stride_u: self.u.stride as usize,
+            stride_v: self.v.stride as usize,
+        }
+    }
+}
+
+impl BufferSealed for I420Buffer {
+    /// Shares the planes.
+    fn to_i420(&self) -> I420Buffer {
         Self {
             width: self.width,
             height: self.height,
@@ -199,106 +347,24 @@ impl I420Buffer {
             v: self.v.clone(),
         }
     }
+
+    to_argb!(I420, y, u, v);
 }
 
-impl BufferSealed for I420Buffer {
-    fn to_i420(&self) -> I420Buffer {
-        self.copy()
-    }
-
-    fn to_argb(
-        &self,
-        format: VideoFormatType,
-        dst: &mut [u8],
-        dst_stride: u32,
-        dst_width: i32,
-        dst_height: i32,
-    ) {
-        let convert = match format {
-            VideoFormatType::ARGB => yuv_helper::i420_to_argb,
-            VideoFormatType::BGRA => yuv_helper::i420_to_bgra,
-            VideoFormatType::ABGR => yuv_helper::i420_to_abgr,
-            VideoFormatType::RGBA => yuv_helper::i420_to_rgba,
-        };
-        // Never more than the picture has, nor more rows than the destination can take.
-        let rows = dst.len().checked_div(dst_stride as usize).unwrap_or(0);
-        let width = dst_width
-            .clamp(0, extent(self.width))
-            .min(extent(dst_stride / 4));
-        let height = dst_height
-            .unsigned_abs()
-            .min(self.height)
-            .min(u32::try_from(rows).unwrap_or(u32::MAX));
-        let height = if dst_height < 0 {
-            -extent(height)
-        } else {
-            extent(height)
-        };
-        convert(
-            &self.y.data,
-            self.y.stride,
-            &self.u.data,
-            self.u.stride,
-            &self.v.data,
-            self.v.stride,
-            dst,
-            dst_stride,
-            width,
-            height,
-        );
-    }
+impl BufferSealed for I422Buffer {
+    to_i420!(I422, y, u, v);
+    to_argb!(I422, y, u, v);
 }
 
-/// The other types become RGB by way of I420.
-macro_rules! argb_over_i420 {
-    () => {
-        fn to_argb(
-            &self,
-            format: VideoFormatType,
-            dst: &mut [u8],
-            dst_stride: u32,
-            dst_width: i32,
-            dst_height: i32,
-        ) {
-            self.to_i420()
-                .to_argb(format, dst, dst_stride, dst_width, dst_height);
-        }
-    };
+impl BufferSealed for I444Buffer {
+    to_i420!(I444, y, u, v);
+    to_argb!(I444, y, u, v);
 }
 
-/// Three planes of another type become I420 by one of the helpers.
-macro_rules! converted_by {
-    ($name:ident, $convert:path) => {
-        impl BufferSealed for $name {
-            fn to_i420(&self) -> I420Buffer {
-                let mut i420 = I420Buffer::new(self.width, self.height);
-                $convert(
-                    &self.y.data,
-                    self.y.stride,
-                    &self.u.data,
-                    self.u.stride,
-                    &self.v.data,
-                    self.v.stride,
-                    &mut i420.y.data,
-                    i420.y.stride,
-                    &mut i420.u.data,
-                    i420.u.stride,
-                    &mut i420.v.data,
-                    i420.v.stride,
-                    extent(self.width),
-                    extent(self.height),
-                );
-                i420
-            }
-
-            argb_over_i420!();
-        }
-    };
+impl BufferSealed for I010Buffer {
+    to_i420!(I010, y, u, v);
+    to_argb!(I010, y, u, v);
 }
-
-converted_by!(I422Buffer, yuv_helper::i422_to_i420);
-converted_by!(I444Buffer, yuv_helper::i444_to_i420);
-converted_by!(I010Buffer, yuv_helper::i010_to_i420);
 
 impl I420ABuffer {
     /// An opaque picture with these pixels.
@@ -357,10 +423,10 @@ impl I420ABuffer {
     )]
     pub fn data_mut(&mut self) -> (&mut [u8], &mut [u8], &mut [u8], Option<&mut [u8]>) {
         (
-            &mut self.y.data,
-            &mut self.u.data,
-            &mut self.v.data,
-            Some(&mut self.a.data),
+            self.y.samples_mut(),
+            self.u.samples_mut(),
+            self.v.samples_mut(),
+            Some(self.a.samples_mut()),
         )
     }
 
@@ -368,14 +434,17 @@ impl I420ABuffer {
     #[must_use]
     pub fn scale(&mut self, scaled_width: i32, scaled_height: i32) -> I420ABuffer {
         let (width, height) = (size(scaled_width), size(scaled_height));
-        Self {
-            width,
-            height,
-            y: scale(&self.y, width, height, 1),
-            u: scale(&self.u, half(width), half(height), 1),
-            v: scale(&self.v, half(width), half(height), 1),
-            a: scale(&self.a, width, height, 1),
-        }
+        let scaled = || {
+            Ok::<_, VideoError>(Self {
+                width,
+                height,
+                y: self.y.scale(width, height)?,
+                u: self.u.scale(half(width), half(height))?,
+                v: self.v.scale(half(width), half(height))?,
+                a: self.a.scale(width, height)?,
+            })
+        };
+        scaled().unwrap_or_else(|_| Self::from_i420(I420Buffer::new(width, height)))
     }
 }
 
@@ -390,7 +459,7 @@ impl BufferSealed for I420ABuffer {
         }
     }
 
-    argb_over_i420!();
+    to_argb!(I420a, y, u, v, a);
 }
 
 impl NV12Buffer {
@@ -438,43 +507,29 @@ impl NV12Buffer {
     /// The planes, to be written.
     #[must_use]
     pub fn data_mut(&mut self) -> (&mut [u8], &mut [u8]) {
-        (&mut self.y.data, &mut self.uv.data)
+        (self.y.samples_mut(), self.uv.samples_mut())
     }
 
     /// The picture in another size; a negative one counts as 0.
     #[must_use]
     pub fn scale(&mut self, scaled_width: i32, scaled_height: i32) -> NV12Buffer {
-        let (width, height) = (size(scaled_width), size(scaled_height));
-        Self {
-            width,
-            height,
-            y: scale(&self.y, width, height, 1),
-            uv: scale(&self.uv, half(width) * 2, half(height), 2),
+        let scaled = BufferSealed::to_i420(self).scale(scaled_width, scaled_height);
+        let mut nv12 = Self::new(scaled.width, scaled.height);
+        let planes = [nv12.y.view_mut(), nv12.uv.view_mut()];
+        let converted = Picture::try_from(scaled.view()).and_then(|source| {
+            let target = PictureMut::new(PixelFormat::Nv12, scaled.width, scaled.height, planes);
+            video::convert(&source, &mut target?, false)
+        });
+        if let Err(error) = converted {
+            log::debug!("a picture stays black: {error}");
         }
+        nv12
     }
 }
 
 impl BufferSealed for NV12Buffer {
-    fn to_i420(&self) -> I420Buffer {
-        let mut i420 = I420Buffer::new(self.width, self.height);
-        yuv_helper::nv12_to_i420(
-            &self.y.data,
-            self.y.stride,
-            &self.uv.data,
-            self.uv.stride,
-            &mut i420.y.data,
-            i420.y.stride,
-            &mut i420.u.data,
-            i420.u.stride,
-            &mut i420.v.data,
-            i420.v.stride,
-            extent(self.width),
-            extent(self.height),
-        );
-        i420
-    }
-
-    argb_over_i420!();
+    to_i420!(Nv12, y, uv);
+    to_argb!(Nv12, y, uv);
 }
 
 #[cfg(test)]
@@ -601,5 +656,39 @@ mod tests {
         assert!(scaled.data().0.iter().all(|&sample| sample == 50));
         assert!(scaled.data().1.chunks_exact(2).all(|pair| pair == [10, 20]));
         assert_eq!(nv12.scale(-1, 4).width(), 0);
+        assert_eq!(I444Buffer::new(0, 0).scale(3, 3).data().0.len(), 9);
+    }
+
+    #[test]
+    fn a_picture_moves_in_and_out_without_a_copy() {
+        let picture = I420Picture::black(6, 4);
+        let address = picture.y.as_ptr();
+        let buffer = I420Buffer::from_picture(picture.clone());
+        assert_eq!(buffer.view().y, &picture.y[..]);
+        let buffer = I420Buffer::from_picture(picture);
+        let shared = BufferSealed::to_i420(&buffer);
+        assert_eq!(shared.data().0.as_ptr(), address);
+        drop(shared);
+        let back = buffer.into_picture();
+        assert_eq!(back.y.as_ptr(), address);
+        assert_eq!(back, I420Picture::black(6, 4));
+    }
+
+    #[test]
+    fn a_buffer_without_pixels_converts_to_none() {
+        let empty = NV12Buffer::new(0, 0);
+        assert_eq!(BufferSealed::to_i420(&empty).data().0.len(), 0);
+        BufferSealed::to_argb(&empty, VideoFormatType::ABGR, &mut [0; 16], 8, 2, 2);
+    }
+
+    #[test]
+    fn alpha_reaches_the_packed_picture() {
+        let mut buffer = I420ABuffer::from_i420(I420Buffer::new_black(2, 2));
+        if let (.., Some(alpha)) = buffer.data_mut() {
+            alpha.fill(9);
+        }
+        let mut dst = [0; 16];
+        buffer.to_argb(VideoFormatType::ABGR, &mut dst, 8, 2, 2);
+        assert!(dst.chunks(4).all(|pixel| pixel == [0, 0, 0, 9]), "{dst:?}");
     }
 }

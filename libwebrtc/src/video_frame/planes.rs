@@ -1,10 +1,14 @@
 //! Storage and geometry of planar pictures.
 
-/// One plane: rows of `width` samples, `stride` samples apart.
+use std::sync::Arc;
+
+use lk_dsp::video::{self, VideoError};
+
+/// One plane: rows of `width` samples, `stride` samples apart. Clones share the samples until one is written.
 #[derive(Clone)]
 pub(crate) struct Plane<T> {
     /// `stride * height` samples.
-    pub(crate) data: Vec<T>,
+    pub(crate) data: Arc<Vec<T>>,
     /// Samples that carry picture in each row.
     pub(crate) width: u32,
     /// Rows.
@@ -13,60 +17,95 @@ pub(crate) struct Plane<T> {
     pub(crate) stride: u32,
 }
 
-impl<T: Copy + Default> Plane<T> {
+impl<T: Copy> Plane<T> {
     /// A plane of `fill`. A stride below the width is raised to it.
     pub(crate) fn new(width: u32, height: u32, stride: u32, fill: T) -> Self {
         let stride = stride.max(width);
         Self {
-            data: vec![fill; stride as usize * height as usize],
+            data: Arc::new(vec![fill; stride as usize * height as usize]),
             width,
             height,
             stride,
         }
     }
 
-    /// The samples of one row, without the padding; empty past the last row.
-    pub(crate) fn row(&self, row: u32) -> &[T] {
-        let start = row as usize * self.stride as usize;
-        self.data
-            .get(start..start + self.width as usize)
-            .unwrap_or_default()
-    }
-
-    /// The samples of one row, to be written; empty past the last row.
-    pub(crate) fn row_mut(&mut self, row: u32) -> &mut [T] {
-        let start = row as usize * self.stride as usize;
-        self.data
-            .get_mut(start..start + self.width as usize)
-            .unwrap_or_default()
+    /// The samples, to be written; copied first where clones share them.
+    pub(crate) fn samples_mut(&mut self) -> &mut [T] {
+        Arc::make_mut(&mut self.data).as_mut_slice()
     }
 }
 
-/// Samples whose mean can be taken.
-pub(crate) trait Sample: Copy + Default {
-    /// For sums of many samples.
-    fn widen(self) -> u64;
-    /// From a mean, which is in range.
-    fn narrow(value: u64) -> Self;
+impl Plane<u8> {
+    /// As the conversions take it.
+    pub(crate) fn view(&self) -> video::Plane<'_> {
+        video::Plane {
+            data: &self.data,
+            stride: self.stride as usize,
+        }
+    }
+
+    /// As the conversions take it, to be written.
+    pub(crate) fn view_mut(&mut self) -> video::PlaneMut<'_> {
+        let stride = self.stride as usize;
+        video::PlaneMut {
+            data: self.samples_mut(),
+            stride,
+        }
+    }
+
+    /// The plane in another size, without padding.
+    pub(crate) fn scale(&self, width: u32, height: u32) -> Result<Self, VideoError> {
+        let mut data = Vec::new();
+        let size = (self.width, self.height);
+        video::scale_plane(self.view(), size, &mut data, (width, height))?;
+        Ok(Self {
+            data: Arc::new(data),
+            width,
+            height,
+            stride: width,
+        })
+    }
 }
 
-impl Sample for u8 {
-    fn widen(self) -> u64 {
-        u64::from(self)
+impl Plane<u16> {
+    /// As the conversions take it.
+    pub(crate) fn view(&self) -> video::Plane<'_> {
+        video::Plane {
+            data: video::sample_bytes(&self.data),
+            stride: self.stride as usize * size_of::<u16>(),
+        }
     }
 
-    fn narrow(value: u64) -> Self {
-        u8::try_from(value).unwrap_or(u8::MAX)
-    }
-}
-
-impl Sample for u16 {
-    fn widen(self) -> u64 {
-        u64::from(self)
-    }
-
-    fn narrow(value: u64) -> Self {
-        u16::try_from(value).unwrap_or(u16::MAX)
+    /// The plane in another size, without padding: each new sample is the mean of those it covers. Nothing
+    /// scales ten-bit pictures often enough for more.
+    pub(crate) fn scale(&self, width: u32, height: u32) -> Result<Self, VideoError> {
+        if [self.width, self.height, width, height].contains(&0) {
+            return Err(VideoError::Size { width, height });
+        }
+        let mut data = Vec::with_capacity(width as usize * height as usize);
+        for y in 0..height {
+            let rows = covered(y, height, self.height);
+            for x in 0..width {
+                let columns = covered(x, width, self.width);
+                let mut sum = 0;
+                for row in rows.clone() {
+                    let row = &self.data[row * self.stride as usize..];
+                    sum += row[columns.clone()]
+                        .iter()
+                        .copied()
+                        .map(u64::from)
+                        .sum::<u64>();
+                }
+                let count = (rows.len() * columns.len()) as u64;
+                data.push(u16::try_from((sum + count / 2) / count).unwrap_or(u16::MAX));
+            }
+        }
+        Ok(Self {
+            data: Arc::new(data),
+            width,
+            height,
+            stride: width,
+        })
     }
 }
 
@@ -75,47 +114,25 @@ pub(crate) fn half(size: u32) -> u32 {
     size.div_ceil(2)
 }
 
-/// The plane in another size; `step` samples belong to one pixel (2 for interleaved chroma). Each new sample
-/// is the mean of those it covers.
-pub(crate) fn scale<T: Sample>(source: &Plane<T>, width: u32, height: u32, step: u32) -> Plane<T> {
-    let mut scaled = Plane::new(width, height, width, T::default());
-    let (source_pixels, pixels) = (source.width / step, width / step);
-    if source_pixels == 0 || source.height == 0 || pixels == 0 {
-        return scaled;
-    }
-    for y in 0..height {
-        let rows = covered(y, height, source.height);
-        for x in 0..pixels {
-            let columns = covered(x, pixels, source_pixels);
-            for part in 0..step {
-                let mut sum = 0;
-                for row in rows.clone() {
-                    let row = source.row(row);
-                    sum += columns
-                        .clone()
-                        .map(|column| row[(column * step + part) as usize].widen())
-                        .sum::<u64>();
-                }
-                let count =
-                    u64::from(rows.end - rows.start) * u64::from(columns.end - columns.start);
-                scaled.row_mut(y)[(x * step + part) as usize] =
-                    T::narrow((sum + count / 2) / count);
-            }
-        }
-    }
-    scaled
-}
-
 /// Positions among `from` that position `at` among `to` covers: at least one.
-fn covered(at: u32, to: u32, from: u32) -> std::ops::Range<u32> {
-    let edge = |position: u32| (u64::from(position) * u64::from(from) / u64::from(to)) as u32;
-    let start = edge(at).min(from - 1);
-    start..edge(at + 1).max(start + 1).min(from)
+fn covered(at: u32, to: u32, from: u32) -> std::ops::Range<usize> {
+    let edge = |position: u32| (u64::from(position) * u64::from(from) / u64::from(to)) as usize;
+    let start = edge(at).min(from as usize - 1);
+    start..edge(at + 1).max(start + 1).min(from as usize)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn plane<T: Copy>(width: u32, stride: u32, data: &[T]) -> Plane<T> {
+        Plane {
+            width,
+            height: data.len() as u32 / stride,
+            stride,
+            data: Arc::new(data.to_vec()),
+        }
+    }
 
     #[test]
     fn a_stride_is_never_below_the_width() {
@@ -125,23 +142,27 @@ mod tests {
 
     #[test]
     fn halving_takes_the_mean_of_four() {
-        let mut plane = Plane::<u8>::new(2, 2, 4, 0);
-        plane.row_mut(0).copy_from_slice(&[10, 20]);
-        plane.row_mut(1).copy_from_slice(&[30, 40]);
-        assert_eq!(scale(&plane, 1, 1, 1).data, [25]);
+        let bytes = plane(2, 3, &[10_u8, 20, 0, 30, 40, 0]);
+        assert_eq!(*bytes.scale(1, 1).unwrap().data, [25]);
+        let words = plane(2, 3, &[100_u16, 200, 0, 300, 400, 0]);
+        assert_eq!(*words.scale(1, 1).unwrap().data, [250]);
     }
 
     #[test]
-    fn enlarging_repeats_samples() {
-        let mut plane = Plane::<u8>::new(2, 1, 2, 0);
-        plane.row_mut(0).copy_from_slice(&[1, 9]);
-        assert_eq!(scale(&plane, 4, 2, 1).data, [1, 1, 9, 9, 1, 1, 9, 9]);
+    fn enlarging_ten_bits_repeats_samples() {
+        let words = plane(2, 2, &[1_u16, 900]);
+        assert_eq!(
+            *words.scale(4, 2).unwrap().data,
+            [1, 1, 900, 900, 1, 1, 900, 900]
+        );
     }
 
     #[test]
-    fn interleaved_chroma_stays_apart() {
-        let mut plane = Plane::<u8>::new(4, 1, 4, 0);
-        plane.row_mut(0).copy_from_slice(&[10, 100, 20, 200]);
-        assert_eq!(scale(&plane, 2, 1, 2).data, [15, 150]);
+    fn a_written_clone_leaves_the_other_alone() {
+        let first = Plane::<u8>::new(2, 1, 2, 7);
+        let mut second = first.clone();
+        assert!(Arc::ptr_eq(&first.data, &second.data));
+        second.samples_mut()[0] = 1;
+        assert_eq!((first.data[0], second.data[0]), (7, 1));
     }
 }
