@@ -169,6 +169,15 @@ class Pair:
                 peer.expect("participant_active", participant=other)
         return alice, bob
 
+    def hearing(self, **options: Any) -> tuple[Peer, Peer]:
+        """As `enter`, and bob listens to alice's tone and has heard it."""
+        alice, bob = self.enter(**options)
+        alice.call("publish_tone")
+        bob.expect("track_subscribed", name="tone")
+        bob.call("listen")
+        bob.call("hear")
+        return alice, bob
+
 
 @pytest.fixture
 def pair(request: pytest.FixtureRequest, stage: Stage) -> Pair:

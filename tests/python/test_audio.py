@@ -135,11 +135,7 @@ def test_preconnect_buffer_is_told_to_the_others(pair):
 
 
 def test_mute_is_silence_and_unmute_is_sound(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     for _ in range(2):
         mark = bob.mark()
         alice.call("mute", muted=True)
@@ -209,32 +205,20 @@ def test_a_stream_by_participant_and_source(pair):
 
 @pytest.mark.ours("subscriber")
 def test_a_stream_ends_when_its_track_is_unpublished(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     alice.call("unpublish")
     assert bob.call("listen_end") > 0
 
 
 @pytest.mark.ours("subscriber")
 def test_a_stream_ends_when_its_publisher_leaves(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     alice.call("disconnect")
     assert bob.call("listen_end") > 0
 
 
 def test_a_stream_ends_when_its_own_room_closes(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     bob.call("disconnect")
     assert bob.call("listen_end") > 0
 
@@ -260,11 +244,7 @@ def test_two_streams_on_one_track_hear_the_same(pair):
 
 
 def test_stats_count_what_flows(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     bob.call("measure", ms=1000)
     [sent] = [one["outbound_rtp"] for one in alice.call("track_stats", name="tone") if "outbound_rtp" in one]
     assert int(sent["sent"]["packets_sent"]) > 40

@@ -83,18 +83,29 @@ def test_data_without_permission_does_not_arrive(pair):
     bob.absent("data_received", topic="no", seconds=0.5)
 
 
-def test_sip_digits_arrive(pair):
+def test_sip_digits_arrive_in_order_with_their_sender(pair):
     alice, bob = pair.enter()
-    alice.call("publish_dtmf", code=11, digit="#")
-    event = bob.expect("sip_dtmf_received")
-    assert (event["code"], event["digit"]) == (11, "#")
+    for code, digit in ((1, "1"), (0, "0"), (11, "#")):
+        alice.call("publish_dtmf", code=code, digit=digit)
+    bob.expect("sip_dtmf_received", digit="#")
+    seen = [(one["code"], one["digit"], one["participant"]) for one in bob.history("sip_dtmf_received")]
+    assert seen == [(1, "1", "alice"), (0, "0", "alice"), (11, "#", "alice")]
 
 
-def test_a_transcription_is_accepted(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
+def test_a_transcription_arrives_segment_by_segment(pair):
+    # The server passes on the transcriptions of agents only.
+    bob = pair.stage.join(pair.subscribing, "bob")
+    alice = pair.stage.join(pair.publishing, "alice", grants={"kind": "agent"})
+    track = alice.call("publish_tone")
     bob.expect("track_subscribed", name="tone")
-    alice.call("publish_transcription", name="tone", text="hello")
+    segments = [
+        {"id": "s1", "text": "hello", "start_time": 0, "end_time": 900, "language": "en", "final": True},
+        {"id": "s2", "text": "grüß Gott", "start_time": 900, "end_time": 1500, "language": "de", "final": False},
+    ]
+    alice.call("publish_transcription", name="tone", segments=segments)
+    event = bob.expect("transcription_received")
+    assert (event["participant"], event["sid"]) == ("alice", track["sid"])
+    assert event["segments"] == segments
 
 
 def test_a_chat_message_is_answered_with_its_text(pair):

@@ -110,11 +110,7 @@ def test_a_deleted_room_disconnects_all(pair):
 
 @pytest.mark.ours("subscriber")
 def test_a_stream_ends_when_its_room_is_deleted(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     room_service(pair.stage.server.http_url, "DeleteRoom", pair.stage.room)
     assert bob.call("listen_end") > 0
 

@@ -53,17 +53,13 @@ def test_a_publisher_that_starts_over_is_heard_again(pair, scenario):
 
 
 @pytest.mark.breaks("subscriber")
-@pytest.mark.parametrize("scenario", ["SIMULATE_SIGNAL_RECONNECT", "SIMULATE_FULL_RECONNECT"])
+@pytest.mark.parametrize("scenario", ["SIMULATE_SIGNAL_RECONNECT", "SIMULATE_FULL_RECONNECT", "SIMULATE_MIGRATION"])
 def test_a_subscriber_that_reconnects_hears_again(pair, scenario):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     mark = bob.mark()
     bob.call("simulate", kind=scenario)
     bob.expect("reconnected", since=mark, timeout=20)
-    if scenario == "SIMULATE_FULL_RECONNECT":
+    if scenario not in RESUMES:
         bob.expect("track_subscribed", name="tone", since=mark, timeout=20)
         bob.call("listen")
     bob.call("hear")

@@ -102,22 +102,14 @@ def test_several_tracks_at_once(pair):
 
 
 def test_the_stream_of_an_unsubscribed_track_is_silent_or_ends(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     bob.call("set_subscribed", track="tone", values=[False])
     bob.expect("track_unsubscribed", name="tone")
     bob.call("quiet")
 
 
 def test_a_disabled_track_is_silent_and_sounds_again_when_enabled(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     bob.call("enable", track="tone", enabled=False)
     bob.call("quiet")
     bob.call("enable", track="tone", enabled=True)
@@ -166,11 +158,7 @@ def test_a_track_nobody_may_have_is_not_subscribed_until_allowed(pair):
 
 
 def test_a_permission_taken_back_ends_the_sound_until_it_is_given_again(pair):
-    alice, bob = pair.enter()
-    alice.call("publish_tone")
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
-    bob.call("hear")
+    alice, bob = pair.hearing()
     mark = bob.mark()
     alice.call("permissions", all_allowed=False)
     bob.call("quiet")

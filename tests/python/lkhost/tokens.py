@@ -26,13 +26,15 @@ def token(
     name: str | None = None,
     metadata: str | None = None,
     attributes: dict[str, str] | None = None,
+    kind: str | None = None,
     **grants: object,
 ) -> str:
-    """A token that lets `identity` join `room`; `grants` are video grants in the server's spelling (canPublish=False)."""
+    """A token that lets `identity` join `room`; `grants` are video grants in the server's spelling (canPublish=False).
+    `kind` is that of the participant, e.g. `agent`; by default an ordinary one."""
     now = int(time.time())
     video = {"room": room, "roomJoin": True, "canUpdateOwnMetadata": True, **grants}
     claims: dict[str, object] = {"iss": KEY, "sub": identity, "nbf": now - 5, "exp": int(now + lifetime), "video": video}
-    for key, value in (("name", name), ("metadata", metadata), ("attributes", attributes)):
+    for key, value in (("name", name), ("metadata", metadata), ("attributes", attributes), ("kind", kind)):
         if value is not None:
             claims[key] = value
     head = _b64(json.dumps({"alg": "HS256", "typ": "JWT"}).encode())

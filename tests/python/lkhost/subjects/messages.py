@@ -32,15 +32,14 @@ class Messages:
     async def publish_dtmf(self, code: int, digit: str, room: str = "room") -> None:
         await self.held.rooms[room].local_participant.publish_dtmf(code=code, digit=digit)
 
-    async def publish_transcription(self, name: str, text: str, room: str = "room") -> None:
+    async def publish_transcription(self, name: str, segments: list[dict[str, Any]], room: str = "room") -> None:
+        """Says what is said in a track of our own; `segments` have the fields of the SDK's TranscriptionSegment."""
         local = self.held.rooms[room].local_participant
         await local.publish_transcription(
             rtc.Transcription(
                 participant_identity=local.identity,
                 track_sid=self.held.publications[room, name].sid,
-                segments=[
-                    rtc.TranscriptionSegment(id="1", text=text, start_time=0, end_time=1, language="en", final=True)
-                ],
+                segments=[rtc.TranscriptionSegment(**one) for one in segments],
             )
         )
 

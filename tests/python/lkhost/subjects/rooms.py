@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from livekit import rtc
-from livekit.rtc._proto import participant_pb2, room_pb2
+from livekit.rtc._ffi_client import FfiClient
+from livekit.rtc._proto import ffi_pb2, participant_pb2, room_pb2
 
 from .held import Held, facts
 
@@ -27,22 +30,25 @@ class Rooms:
         dynacast: bool = False,
         single_peer_connection: bool | None = None,
         connect_timeout: float | None = None,
+        wire_options: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
+        """Joins a room. `wire_options` are fields of the protocol's RoomOptions that the SDK has no option for."""
         instance = rtc.Room()
         self.held.rooms[room] = instance
         self._report(room, instance)
         began = time.monotonic()
         try:
-            await instance.connect(
-                url,
-                token,
-                rtc.RoomOptions(
-                    auto_subscribe=auto_subscribe,
-                    dynacast=dynacast,
-                    single_peer_connection=single_peer_connection,
-                    connect_timeout=connect_timeout,
-                ),
-            )
+            with _added(wire_options or {}, token):
+                await instance.connect(
+                    url,
+                    token,
+                    rtc.RoomOptions(
+                        auto_subscribe=auto_subscribe,
+                        dynacast=dynacast,
+                        single_peer_connection=single_peer_connection,
+                        connect_timeout=connect_timeout,
+                    ),
+                )
         except rtc.ConnectError as error:
             self.held.rooms.pop(room, None)
             raise RuntimeError(f"connect: {error.message}") from error
@@ -149,14 +155,37 @@ class Rooms:
                 "participant": packet.participant.identity if packet.participant else None,
             },
         )
-        line("sip_dtmf_received", lambda dtmf: {"code": dtmf.code, "digit": dtmf.digit})
+        line("sip_dtmf_received", lambda dtmf: {"code": dtmf.code, "digit": dtmf.digit, **who(dtmf.participant)})
         line(
             "transcription_received",
-            lambda segments, participant, _p: {
-                "texts": [one.text for one in segments],
+            lambda segments, participant, p: {
+                "segments": [dataclasses.asdict(one) for one in segments],
                 "participant": participant.identity if participant else None,
+                "sid": p.sid if p else None,
             },
         )
+
+
+@contextlib.contextmanager
+def _added(options: dict[str, Any], token: str) -> Iterator[None]:
+    """Sets these fields of RoomOptions in the connect request that bears the token, on its way to the library."""
+    client = FfiClient.instance
+    send = client.request
+
+    def request(message: ffi_pb2.FfiRequest) -> ffi_pb2.FfiResponse:
+        if message.WhichOneof("message") == "connect" and message.connect.token == token:
+            for name, value in options.items():
+                setattr(message.connect.options, name, value)
+        return send(message)
+
+    if not options:
+        yield
+        return
+    client.request = request
+    try:
+        yield
+    finally:
+        client.request = send
 
 
 def _participant(participant: Any) -> dict[str, Any]:
