@@ -6,6 +6,8 @@
 //! `unsafe` is allowed in the modules named `sys` and nowhere else.
 #![deny(unsafe_code)]
 
+#[cfg(feature = "aom")]
+mod aom;
 #[cfg(feature = "openh264")]
 mod openh264;
 #[cfg(feature = "opus")]

@@ -114,6 +114,17 @@ impl VideoRates {
         })
     }
 
+    /// How many spatial layers are to be encoded.
+    #[cfg(any(feature = "vpx", feature = "aom"))]
+    pub(crate) fn active(&self, mode: ScalabilityMode) -> u8 {
+        match self.spatial_bitrates {
+            Some(layers) if mode.spatial_layers > 1 => {
+                layers.iter().take_while(|bitrate| **bitrate > 0).count() as u8
+            }
+            _ => mode.spatial_layers,
+        }
+    }
+
     /// All layers together, bit/s, at least what an encoder can be told.
     pub(crate) fn total(&self) -> u64 {
         self.spatial_bitrates

@@ -7,13 +7,17 @@ mod config;
 mod error;
 #[cfg(any(feature = "vpx", feature = "aom"))]
 pub(crate) mod layers;
+#[cfg(any(feature = "vpx", feature = "aom"))]
+mod planes;
 mod rate;
 
 pub use config::{EncodeRequest, VideoEncoderConfig, VideoRates};
 pub use error::VideoCodecError;
 use lk_types::{Codec, EncodedVideo, I420Picture, I420View};
 #[cfg(any(feature = "vpx", feature = "aom"))]
-pub(crate) use rate::layer_rates;
+pub(crate) use planes::{DecodedPlanes, check_announced};
+#[cfg(any(feature = "vpx", feature = "aom"))]
+pub(crate) use rate::layer_kilobits;
 #[cfg(any(feature = "vpx", feature = "aom", feature = "openh264"))]
 pub(crate) use rate::{Clock, max_intra_percent};
 

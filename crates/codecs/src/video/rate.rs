@@ -1,5 +1,7 @@
 //! Figures that the encoders derive from size, rate and time in the same way.
 
+use lk_types::ScalabilityMode;
+
 use super::VideoRates;
 
 /// Keyframes may take so many per cent of an average picture's bits: half of the buffer that the rate control aims
@@ -14,11 +16,12 @@ pub(crate) fn max_intra_percent(optimal_buffer_ms: u32, framerate: f64) -> u32 {
 const TEMPORAL_SHARE: [[u64; 3]; 3] = [[1000, 0, 0], [600, 1000, 0], [400, 600, 1000]];
 
 /// Bit/s of each spatial layer and, inside it, of each temporal layer with those below it; `[s][t]`.
-pub(crate) fn layer_rates(rates: &VideoRates, spatial: u8, temporal: u8) -> [[u64; 3]; 3] {
+fn layer_rates(rates: &VideoRates, spatial: u8, temporal: u8) -> [[u64; 3]; 3] {
     let count = usize::from(spatial.clamp(1, 3));
     // A layer of twice the width and height has four times the pixels, yet needs about two and a half times the bits.
     const SPLIT: [[u64; 3]; 3] = [[1000, 0, 0], [290, 710, 0], [100, 250, 650]];
-    let per_layer = rates.spatial_bitrates.unwrap_or_else(|| {
+    let given = rates.spatial_bitrates.filter(|_| count > 1);
+    let per_layer = given.unwrap_or_else(|| {
         let total = rates.total();
         SPLIT[count - 1].map(|share| total * share / 1000)
     });
@@ -29,6 +32,26 @@ pub(crate) fn layer_rates(rates: &VideoRates, spatial: u8, temporal: u8) -> [[u6
             .map(|share| bitrate * share / 1000);
     }
     out
+}
+
+/// The same in kbit/s: all layers together, and each at `spatial * temporal layers + temporal`. A spatial layer that is off
+/// has 0; the others have at least 10, because libraries take 0 for off.
+pub(crate) fn layer_kilobits(rates: &VideoRates, mode: ScalabilityMode) -> (u32, [u32; 9]) {
+    let layers = layer_rates(rates, mode.spatial_layers, mode.temporal_layers);
+    let temporal = usize::from(mode.temporal_layers);
+    let kilobits = |bitrate: u64| u32::try_from(bitrate / 1000).unwrap_or(u32::MAX);
+    let mut out = [0; 9];
+    for (spatial, layer) in layers
+        .iter()
+        .enumerate()
+        .take(usize::from(mode.spatial_layers))
+    {
+        let least = if layer[temporal - 1] > 0 { 10 } else { 0 };
+        for (bitrate, at) in layer.iter().take(temporal).zip(spatial * temporal..) {
+            out[at] = kilobits(*bitrate).max(least);
+        }
+    }
+    (kilobits(rates.total()), out)
 }
 
 /// Makes of capture times the clock that a rate control runs on: it starts at 0, always advances, and takes no

@@ -10,8 +10,3 @@ pub(crate) use vp8::Vp8Encoder;
 pub(crate) use vp9::Vp9Encoder;
 
 const LIBRARY: &str = "libvpx";
-
-/// kbit/s as libvpx counts them.
-fn kilobits(bitrate: u64) -> u32 {
-    u32::try_from(bitrate / 1000).unwrap_or(u32::MAX)
-}

@@ -305,12 +305,14 @@ typedef struct {
   vpx_codec_ctx_t codec;
 } lk_vpx_decoder;
 
-// What a decoder hands out; the planes live until its next call. `format` is 0 for 8-bit 4:2:0 and 1 otherwise.
+// What a decoder hands out; the planes live until its next call. Samples above 8 bits stand in two bytes each.
 typedef struct {
   const uint8_t *planes[3];
   int32_t strides[3];
   uint32_t width, height;
-  uint32_t format;
+  uint32_t is_420;
+  uint32_t two_bytes;
+  uint32_t bit_depth;
 } lk_vpx_picture;
 
 void lk_vpx_decoder_free(lk_vpx_decoder *self) {
@@ -334,6 +336,18 @@ int32_t lk_vpx_decoder_new(uint32_t vp9, uint32_t threads, lk_vpx_decoder **out)
   return VPX_CODEC_OK;
 }
 
+// The size that a keyframe in the data announces; 0 for another frame.
+void lk_vpx_announced_size(uint32_t vp9, const uint8_t *data, uint32_t size, uint32_t *width, uint32_t *height) {
+  vpx_codec_stream_info_t info;
+  memset(&info, 0, sizeof(info));
+  info.sz = sizeof(info);
+  *width = *height = 0;
+  if (vpx_codec_peek_stream_info(vp9 ? vpx_codec_vp9_dx() : vpx_codec_vp8_dx(), data, size, &info) != VPX_CODEC_OK)
+    return;
+  *width = info.w;
+  *height = info.h;
+}
+
 // `got` tells whether `picture` was filled: the last picture that the data shows.
 int32_t lk_vpx_decoder_decode(lk_vpx_decoder *self, const uint8_t *data, uint32_t size, lk_vpx_picture *picture,
                               uint32_t *got) {
@@ -348,7 +362,9 @@ int32_t lk_vpx_decoder_decode(lk_vpx_decoder *self, const uint8_t *data, uint32_
     }
     picture->width = image->d_w;
     picture->height = image->d_h;
-    picture->format = image->fmt == VPX_IMG_FMT_I420 ? 0 : 1;
+    picture->is_420 = image->fmt == VPX_IMG_FMT_I420 || image->fmt == VPX_IMG_FMT_I42016;
+    picture->two_bytes = (image->fmt & VPX_IMG_FMT_HIGHBITDEPTH) != 0;
+    picture->bit_depth = image->bit_depth;
     *got = 1;
   }
   if (*got) {

@@ -6,7 +6,7 @@ use std::ptr;
 
 use lk_types::I420View;
 
-use crate::video::VideoCodecError;
+use crate::video::{DecodedPlanes, VideoCodecError};
 
 /// `lk_vpx_settings` of `shim.c`, field for field.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +74,9 @@ struct RawPicture {
     strides: [i32; 3],
     width: u32,
     height: u32,
-    format: u32,
+    is_420: u32,
+    two_bytes: u32,
+    bit_depth: u32,
 }
 
 /// What an encoder gives for one layer.
@@ -124,6 +126,13 @@ unsafe extern "C" {
         context: *mut c_void,
     ) -> i32;
     fn lk_vpx_decoder_new(vp9: u32, threads: u32, out: *mut *mut c_void) -> i32;
+    fn lk_vpx_announced_size(
+        vp9: u32,
+        data: *const u8,
+        size: u32,
+        width: *mut u32,
+        height: *mut u32,
+    );
     fn lk_vpx_decoder_free(decoder: *mut c_void);
     fn lk_vpx_decoder_decode(
         decoder: *mut c_void,
@@ -251,6 +260,23 @@ extern "C" fn collect(context: *mut c_void, packet: *const RawPacket) {
     });
 }
 
+/// The size that a keyframe in the payload announces; 0 for another frame.
+pub(super) fn announced_size(vp9: bool, payload: &[u8]) -> (u32, u32) {
+    let (mut width, mut height) = (0, 0);
+    let size = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    // SAFETY: the payload is at least as long as said and only read; both results are ours.
+    unsafe {
+        lk_vpx_announced_size(
+            u32::from(vp9),
+            payload.as_ptr(),
+            size,
+            &mut width,
+            &mut height,
+        );
+    };
+    (width, height)
+}
+
 /// A libvpx decoder; freed when dropped.
 #[derive(Debug)]
 pub(super) struct Decoder {
@@ -259,13 +285,6 @@ pub(super) struct Decoder {
 
 // SAFETY: the C value is not tied to a thread, nobody else holds it, and every call needs `&mut`.
 unsafe impl Send for Decoder {}
-
-/// What a payload showed.
-pub(super) enum Shown<'a> {
-    Nothing,
-    Picture(I420View<'a>),
-    OtherFormat,
-}
 
 impl Decoder {
     pub(super) fn new(vp9: bool, threads: u32) -> Result<Self, VideoCodecError> {
@@ -277,13 +296,18 @@ impl Decoder {
     }
 
     /// Decodes a payload; the picture is the decoder's own memory, until the next call.
-    pub(super) fn decode(&mut self, payload: &[u8]) -> Result<Shown<'_>, VideoCodecError> {
+    pub(super) fn decode(
+        &mut self,
+        payload: &[u8],
+    ) -> Result<Option<DecodedPlanes<'_>>, VideoCodecError> {
         let mut picture = RawPicture {
             planes: [ptr::null(); 3],
             strides: [0; 3],
             width: 0,
             height: 0,
-            format: 0,
+            is_420: 0,
+            two_bytes: 0,
+            bit_depth: 8,
         };
         let mut got = 0;
         let size = u32::try_from(payload.len()).map_err(|_| VideoCodecError::OutOfRange {
@@ -297,39 +321,32 @@ impl Decoder {
         };
         check(code, "decode")?;
         if got == 0 {
-            return Ok(Shown::Nothing);
+            return Ok(None);
         }
-        if picture.format != 0 {
-            return Ok(Shown::OtherFormat);
-        }
-        let (width, height) = (picture.width as usize, picture.height as usize);
-        let sizes = [
-            (width, height),
-            (width.div_ceil(2), height.div_ceil(2)),
-            (width.div_ceil(2), height.div_ceil(2)),
-        ];
-        let mut planes: [(&[u8], usize); 3] = [(&[], 0); 3];
-        for (index, (width, height)) in sizes.into_iter().enumerate() {
-            let start = picture.planes[index];
-            let stride = usize::try_from(picture.strides[index]).unwrap_or(0);
-            if start.is_null() || width == 0 || height == 0 || stride < width {
-                return Ok(Shown::Nothing);
-            }
-            let len = stride * (height - 1) + width;
-            // SAFETY: libvpx's picture has `height` rows of `width` bytes, `stride` apart, from `start`; it stands until
-            // the decoder's next call, which needs the `&mut` that the returned lifetime holds.
-            planes[index] = (unsafe { std::slice::from_raw_parts(start, len) }, stride);
-        }
-        Ok(Shown::Picture(I420View {
+        let mut out = DecodedPlanes {
             width: picture.width,
             height: picture.height,
-            y: planes[0].0,
-            u: planes[1].0,
-            v: planes[2].0,
-            stride_y: planes[0].1,
-            stride_u: planes[1].1,
-            stride_v: planes[2].1,
-        }))
+            planes: [(&[], 0); 3],
+            is_420: picture.is_420 != 0,
+            two_bytes: picture.two_bytes != 0,
+            bit_depth: picture.bit_depth,
+            monochrome: false,
+        };
+        if !out.is_420 {
+            return Ok(Some(out));
+        }
+        for (index, (row_bytes, rows)) in out.plane_sizes().into_iter().enumerate() {
+            let start = picture.planes[index];
+            let stride = usize::try_from(picture.strides[index]).unwrap_or(0);
+            if start.is_null() || row_bytes == 0 || rows == 0 || stride < row_bytes {
+                return Ok(None);
+            }
+            let len = stride * (rows - 1) + row_bytes;
+            // SAFETY: libvpx's picture has `rows` rows of `row_bytes` bytes, `stride` apart, from `start`; it stands until
+            // the decoder's next call, which needs the `&mut` that the returned lifetime holds.
+            out.planes[index] = (unsafe { std::slice::from_raw_parts(start, len) }, stride);
+        }
+        Ok(Some(out))
     }
 }
 

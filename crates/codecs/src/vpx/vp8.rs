@@ -2,11 +2,11 @@
 
 use lk_types::{Codec, EncodedVideo, I420View, LayerFrame};
 
+use super::LIBRARY;
 use super::sys::{Encoder, Packet, Rates, Settings, flag};
-use super::{LIBRARY, kilobits};
 use crate::video::{
     Clock, EncodeRequest, VideoCodecError, VideoEncoder, VideoEncoderConfig, VideoRates,
-    layer_rates, max_intra_percent,
+    layer_kilobits, max_intra_percent,
 };
 
 /// What the rate control's buffer is kept at, ms.
@@ -143,22 +143,12 @@ fn cpu_used(config: &VideoEncoderConfig) -> i32 {
 }
 
 fn rates(rates: &VideoRates, config: &VideoEncoderConfig) -> Rates {
-    let total = rates.total();
-    let one = VideoRates {
-        bitrate: total,
-        spatial_bitrates: None,
-        ..*rates
-    };
-    let layers = layer_rates(&one, 1, config.mode.temporal_layers)[0];
-    let mut out = Rates {
-        total: kilobits(total),
+    let (total, layer) = layer_kilobits(rates, config.mode);
+    Rates {
+        total,
+        layer,
         max_intra_pct: max_intra_percent(BUFFER_OPTIMAL_MS, rates.framerate),
-        ..Rates::default()
-    };
-    for (layer, bitrate) in out.layer.iter_mut().zip(layers) {
-        *layer = kilobits(bitrate);
     }
-    out
 }
 
 impl VideoEncoder for Vp8Encoder {

@@ -2,12 +2,12 @@
 
 use lk_types::{Codec, EncodedVideo, I420View, InterLayer};
 
+use super::LIBRARY;
 use super::sys::{Encoder, Packet, Rates, Settings, Structure, flag};
-use super::{LIBRARY, kilobits};
 use crate::video::layers::{Layers, PicturePlan, scaling};
 use crate::video::{
     Clock, EncodeRequest, VideoCodecError, VideoEncoder, VideoEncoderConfig, VideoRates,
-    layer_rates, max_intra_percent,
+    layer_kilobits, max_intra_percent,
 };
 
 /// What the rate control's buffer is kept at, ms.
@@ -79,25 +79,12 @@ fn speed(config: &VideoEncoderConfig, num: u32, den: u32) -> u32 {
 }
 
 fn rates(rates: &VideoRates, config: &VideoEncoderConfig) -> Rates {
-    let temporal = usize::from(config.mode.temporal_layers);
-    let layers = layer_rates(
-        rates,
-        config.mode.spatial_layers,
-        config.mode.temporal_layers,
-    );
-    let mut out = Rates {
-        total: kilobits(rates.total()),
+    let (total, layer) = layer_kilobits(rates, config.mode);
+    Rates {
+        total,
+        layer,
         max_intra_pct: max_intra_percent(BUFFER_OPTIMAL_MS, rates.framerate),
-        ..Rates::default()
-    };
-    for (spatial, layer) in layers.iter().enumerate() {
-        for (bitrate, at) in layer.iter().take(temporal).zip(spatial * temporal..) {
-            // To libvpx 0 means that the layer is off.
-            let least = if layer[temporal - 1] > 0 { 10 } else { 0 };
-            out.layer[at] = kilobits(*bitrate).max(least);
-        }
     }
-    out
 }
 
 fn structure(plan: &PicturePlan) -> Structure {
@@ -162,12 +149,7 @@ impl VideoEncoder for Vp9Encoder {
     fn set_rates(&mut self, rates: &VideoRates) -> Result<(), VideoCodecError> {
         rates.check()?;
         self.clock.set_framerate(rates.framerate);
-        if let Some(layers) = rates.spatial_bitrates {
-            let count = layers.iter().take_while(|bitrate| **bitrate > 0).count();
-            self.layers.set_active(count as u8);
-        } else {
-            self.layers.set_active(self.config.mode.spatial_layers);
-        }
+        self.layers.set_active(rates.active(self.config.mode));
         self.inner.set_rates(&self::rates(rates, &self.config))
     }
 
