@@ -34,26 +34,53 @@ fn operation(wire: Option<i32>) -> Result<Option<OperationType>, FfiError> {
     Ok(operation.map(Into::into))
 }
 
+/// The fields that the options of all four ways to begin a stream share. `livekit` has a type of
+/// its own for each way, with these fields under the same names.
+macro_rules! common_options {
+    ($wire:ident) => {{
+        let mut options = Self::new_with_topic($wire.topic);
+        options.attributes = $wire.attributes.into_iter().collect();
+        options.destination_identities = $wire
+            .destination_identities
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        options.id = $wire.id;
+        options.sender_identity = $wire.sender_identity.map(Into::into);
+        options
+    }};
+}
+
+/// As [`common_options`], with what both ways to begin a text share.
+macro_rules! text_options {
+    ($wire:ident) => {{
+        let operation_type = operation($wire.operation_type)?;
+        let mut options = common_options!($wire);
+        options.operation_type = operation_type;
+        options.version = $wire.version;
+        options.reply_to_stream_id = $wire.reply_to_stream_id;
+        options.attached_stream_ids = $wire.attached_stream_ids;
+        options.generated = $wire.generated;
+        options
+    }};
+}
+
+/// As [`common_options`], with what both ways to begin bytes share.
+macro_rules! byte_options {
+    ($wire:ident) => {{
+        let mut options = common_options!($wire);
+        options.name = $wire.name;
+        options.mime_type = $wire.mime_type;
+        options
+    }};
+}
+
 /// Options of a stream that is written piece by piece; `compress` does not apply to those.
 impl TryFrom<proto::StreamTextOptions> for StreamTextOptions {
     type Error = FfiError;
 
     fn try_from(wire: proto::StreamTextOptions) -> Result<Self, FfiError> {
-        let mut options = Self::new_with_topic(wire.topic);
-        options.attributes = wire.attributes.into_iter().collect();
-        options.destination_identities = wire
-            .destination_identities
-            .into_iter()
-            .map(Into::into)
-            .collect();
-        options.id = wire.id;
-        options.operation_type = operation(wire.operation_type)?;
-        options.version = wire.version;
-        options.reply_to_stream_id = wire.reply_to_stream_id;
-        options.attached_stream_ids = wire.attached_stream_ids;
-        options.generated = wire.generated;
-        options.sender_identity = wire.sender_identity.map(Into::into);
-        Ok(options)
+        Ok(text_options!(wire))
     }
 }
 
@@ -62,20 +89,7 @@ impl TryFrom<proto::StreamTextOptions> for SendTextOptions {
     type Error = FfiError;
 
     fn try_from(wire: proto::StreamTextOptions) -> Result<Self, FfiError> {
-        let mut options = Self::new_with_topic(wire.topic);
-        options.attributes = wire.attributes.into_iter().collect();
-        options.destination_identities = wire
-            .destination_identities
-            .into_iter()
-            .map(Into::into)
-            .collect();
-        options.id = wire.id;
-        options.operation_type = operation(wire.operation_type)?;
-        options.version = wire.version;
-        options.reply_to_stream_id = wire.reply_to_stream_id;
-        options.attached_stream_ids = wire.attached_stream_ids;
-        options.generated = wire.generated;
-        options.sender_identity = wire.sender_identity.map(Into::into);
+        let mut options: Self = text_options!(wire);
         options.compress = wire.compress;
         Ok(options)
     }
@@ -84,18 +98,8 @@ impl TryFrom<proto::StreamTextOptions> for SendTextOptions {
 /// Options of a stream that is written piece by piece; `compress` does not apply to those.
 impl From<proto::StreamByteOptions> for StreamByteOptions {
     fn from(wire: proto::StreamByteOptions) -> Self {
-        let mut options = Self::new_with_topic(wire.topic);
-        options.attributes = wire.attributes.into_iter().collect();
-        options.destination_identities = wire
-            .destination_identities
-            .into_iter()
-            .map(Into::into)
-            .collect();
-        options.id = wire.id;
-        options.name = wire.name;
-        options.mime_type = wire.mime_type;
+        let mut options: Self = byte_options!(wire);
         options.total_length = wire.total_length;
-        options.sender_identity = wire.sender_identity.map(Into::into);
         options
     }
 }
@@ -103,17 +107,7 @@ impl From<proto::StreamByteOptions> for StreamByteOptions {
 /// Options of bytes or a file that are sent as a whole, whose length is known.
 impl From<proto::StreamByteOptions> for SendByteOptions {
     fn from(wire: proto::StreamByteOptions) -> Self {
-        let mut options = Self::new_with_topic(wire.topic);
-        options.attributes = wire.attributes.into_iter().collect();
-        options.destination_identities = wire
-            .destination_identities
-            .into_iter()
-            .map(Into::into)
-            .collect();
-        options.id = wire.id;
-        options.name = wire.name;
-        options.mime_type = wire.mime_type;
-        options.sender_identity = wire.sender_identity.map(Into::into);
+        let mut options: Self = byte_options!(wire);
         options.compress = wire.compress;
         options
     }

@@ -15,6 +15,10 @@ use crate::{
     },
 };
 
+/// The fields that name an encoding, as errors call them.
+const SCHEMA_ENCODING: &str = "schema.encoding";
+const FRAME_ENCODING: &str = "frame_encoding";
+
 impl TryFrom<proto::DataTrackOptions> for DataTrackOptions {
     type Error = FfiError;
 
@@ -34,17 +38,8 @@ impl TryFrom<proto::DataTrackSchemaId> for DataTrackSchemaId {
     type Error = FfiError;
 
     fn try_from(wire: proto::DataTrackSchemaId) -> Result<Self, FfiError> {
-        let encoding = match wire.encoding {
-            Some(encoding) => encoding.try_into()?,
-            None => {
-                return Err(FfiError::field(
-                    "schema.encoding",
-                    "absent",
-                    "an encoding is needed",
-                ));
-            }
-        };
-        Ok(Self::new(wire.name, encoding))
+        let encoding = named(SCHEMA_ENCODING, wire.encoding)?;
+        Ok(Self::new(wire.name, encoding.try_into()?))
     }
 }
 
@@ -53,13 +48,11 @@ impl TryFrom<proto::DataTrackSchemaEncoding> for DataTrackSchemaEncoding {
 
     fn try_from(wire: proto::DataTrackSchemaEncoding) -> Result<Self, FfiError> {
         use schema_encoding::{Encoding, WellKnownSchemaEncoding as WellKnown};
-        const FIELD: &str = "schema.encoding";
-        let number = match wire.encoding {
-            Some(Encoding::Custom(name)) => return Ok(Self::Custom(name)),
-            Some(Encoding::WellKnown(number)) => number,
-            None => return Err(FfiError::field(FIELD, "absent", "an encoding is needed")),
+        let number = match named(SCHEMA_ENCODING, wire.encoding)? {
+            Encoding::Custom(name) => return Ok(Self::Custom(name)),
+            Encoding::WellKnown(number) => number,
         };
-        Ok(match enum_field::<WellKnown>(FIELD, number)? {
+        Ok(match enum_field::<WellKnown>(SCHEMA_ENCODING, number)? {
             WellKnown::Unspecified => Self::Other,
             WellKnown::Protobuf => Self::Protobuf,
             WellKnown::Flatbuffer => Self::Flatbuffer,
@@ -77,13 +70,11 @@ impl TryFrom<proto::DataTrackFrameEncoding> for DataTrackFrameEncoding {
 
     fn try_from(wire: proto::DataTrackFrameEncoding) -> Result<Self, FfiError> {
         use frame_encoding::{Encoding, WellKnownFrameEncoding as WellKnown};
-        const FIELD: &str = "frame_encoding";
-        let number = match wire.encoding {
-            Some(Encoding::Custom(name)) => return Ok(Self::Custom(name)),
-            Some(Encoding::WellKnown(number)) => number,
-            None => return Err(FfiError::field(FIELD, "absent", "an encoding is needed")),
+        let number = match named(FRAME_ENCODING, wire.encoding)? {
+            Encoding::Custom(name) => return Ok(Self::Custom(name)),
+            Encoding::WellKnown(number) => number,
         };
-        Ok(match enum_field::<WellKnown>(FIELD, number)? {
+        Ok(match enum_field::<WellKnown>(FRAME_ENCODING, number)? {
             WellKnown::Unspecified => Self::Other,
             WellKnown::Ros1 => Self::Ros1,
             WellKnown::Cdr => Self::Cdr,
@@ -103,6 +94,11 @@ impl From<&DataTrackSchemaId> for proto::DataTrackSchemaId {
             encoding: Some(id.encoding().into()),
         }
     }
+}
+
+/// An encoding that a host must name.
+fn named<T>(field: &'static str, encoding: Option<T>) -> Result<T, FfiError> {
+    encoding.ok_or_else(|| FfiError::field(field, "absent", "an encoding is needed"))
 }
 
 /// Encodings that this protocol cannot name go out as unspecified.

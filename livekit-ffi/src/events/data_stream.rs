@@ -20,39 +20,25 @@ use crate::{
     },
 };
 
-/// A byte stream that came in. Reading it consumes the handle.
-pub(crate) struct ByteReader(Mutex<Option<ByteStreamReader>>);
+/// A stream that came in. Reading it consumes the handle.
+pub(crate) struct Incoming<R>(Mutex<Option<R>>);
 
-impl ByteReader {
-    pub(crate) fn new(reader: ByteStreamReader) -> Self {
+impl<R> Incoming<R> {
+    pub(crate) fn new(reader: R) -> Self {
         Self(Mutex::new(Some(reader)))
     }
 
     /// The reader, once.
-    pub(crate) fn take(&self) -> Option<ByteStreamReader> {
+    pub(crate) fn take(&self) -> Option<R> {
         self.0.lock().take()
     }
 }
 
-impl Resource for ByteReader {
+impl Resource for Incoming<ByteStreamReader> {
     const KIND: &'static str = "byte stream reader";
 }
 
-/// A text stream that came in. Reading it consumes the handle.
-pub(crate) struct TextReader(Mutex<Option<TextStreamReader>>);
-
-impl TextReader {
-    pub(crate) fn new(reader: TextStreamReader) -> Self {
-        Self(Mutex::new(Some(reader)))
-    }
-
-    /// The reader, once.
-    pub(crate) fn take(&self) -> Option<TextStreamReader> {
-        self.0.lock().take()
-    }
-}
-
-impl Resource for TextReader {
+impl Resource for Incoming<TextStreamReader> {
     const KIND: &'static str = "text stream reader";
 }
 

@@ -7,12 +7,7 @@ use livekit::{
     webrtc::native::frame_cryptor::EncryptionState,
 };
 
-use super::{
-    data_stream::{ByteReader, TextReader},
-    data_track::own_remote,
-    given::owned,
-    session::RoomSession,
-};
+use super::{data_stream::Incoming, data_track::own_remote, given::owned, session::RoomSession};
 use crate::{
     convert::participant::{attributes, permission_out, room_end},
     proto::{self, room_event::Message},
@@ -294,7 +289,7 @@ fn byte_stream_opened(
 ) -> Option<Message> {
     let reader = reader.take()?;
     let info = proto::ByteStreamInfo::from(reader.info());
-    let object = Arc::new(ByteReader::new(reader));
+    let object = Arc::new(Incoming::new(reader));
     let handle = session.server.handles().insert(object, session.ownership());
     Some(Message::ByteStreamOpened(proto::ByteStreamOpened {
         reader: proto::OwnedByteStreamReader {
@@ -312,7 +307,7 @@ fn text_stream_opened(
 ) -> Option<Message> {
     let reader = reader.take()?;
     let info = proto::TextStreamInfo::from(reader.info());
-    let object = Arc::new(TextReader::new(reader));
+    let object = Arc::new(Incoming::new(reader));
     let handle = session.server.handles().insert(object, session.ownership());
     Some(Message::TextStreamOpened(proto::TextStreamOpened {
         reader: proto::OwnedTextStreamReader {

@@ -69,6 +69,15 @@ impl Host {
         (host, server)
     }
 
+    /// As [`Host::server`], with the host inside its callback for event 1 until it is unblocked.
+    fn busy_server() -> (Arc<Self>, Arc<Server>) {
+        let (host, server) = Self::server();
+        host.block(true);
+        server.send(event(1));
+        host.await_entered(1);
+        (host, server)
+    }
+
     fn react(&self, reaction: impl Fn(&Message) + Send + Sync + 'static) {
         *self.reaction.lock() = Some(Arc::new(Box::new(reaction)));
     }
@@ -168,10 +177,7 @@ fn events_and_frames_arrive_in_the_order_of_sending() {
 
 #[test]
 fn a_slow_host_loses_the_oldest_frames_and_nothing_else() {
-    let (host, server) = Host::server();
-    host.block(true);
-    server.send(event(1));
-    host.await_entered(1);
+    let (host, server) = Host::busy_server();
 
     let mut buffers = Vec::new();
     let mut dropped = 0;
@@ -207,10 +213,7 @@ fn a_slow_host_loses_the_oldest_frames_and_nothing_else() {
 
 #[test]
 fn the_end_of_a_stream_is_its_last_event() {
-    let (host, server) = Host::server();
-    host.block(true);
-    server.send(event(1));
-    host.await_entered(1);
+    let (host, server) = Host::busy_server();
     server.events().send_media(100, 2, frame(100, 5), 0);
     server.events().send_media(100, 2, frame(100, 6), 0);
     server.events().finish_stream(100, event(7));
@@ -221,10 +224,7 @@ fn the_end_of_a_stream_is_its_last_event() {
 
 #[test]
 fn frames_of_a_dropped_stream_are_freed_and_never_delivered() {
-    let (host, server) = Host::server();
-    host.block(true);
-    server.send(event(1));
-    host.await_entered(1);
+    let (host, server) = Host::busy_server();
     let buffer = server.handles().insert(Arc::new(Buffer), Ownership::HOST);
     server.events().send_media(100, 9, frame(100, 5), buffer);
     server.events().discard_stream(100);
@@ -376,10 +376,7 @@ fn dispose_is_bounded_when_a_room_never_closes() {
 
 #[test]
 fn dispose_is_bounded_when_the_callback_hangs() {
-    let (host, server) = Host::server();
-    host.block(true);
-    server.send(event(1));
-    host.await_entered(1);
+    let (host, server) = Host::busy_server();
     let begin = Instant::now();
     server.dispose();
     assert!(

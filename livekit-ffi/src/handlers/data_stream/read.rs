@@ -7,7 +7,7 @@ use livekit::{ByteStreamReader, StreamReader as _, TextStreamReader};
 use super::answer;
 use crate::{
     error::{FfiError, HandleError},
-    events::data_stream::{ByteReader, TextReader, pump_bytes, pump_text},
+    events::data_stream::{Incoming, pump_bytes, pump_text},
     proto::{self, ffi_event::Message},
     server::{Server, handles::Resource},
 };
@@ -17,7 +17,7 @@ pub(crate) fn bytes_incremental(
     server: &Arc<Server>,
     request: &proto::ByteStreamReaderReadIncrementalRequest,
 ) -> Result<proto::ByteStreamReaderReadIncrementalResponse, FfiError> {
-    let reader = byte_reader(server, request.reader_handle)?;
+    let reader = reader(server, request.reader_handle)?;
     let pump = pump_bytes(Arc::clone(server), request.reader_handle, reader);
     server.spawn("byte_read_incremental", pump)?;
     Ok(proto::ByteStreamReaderReadIncrementalResponse {})
@@ -30,7 +30,7 @@ pub(crate) fn bytes_all(
 ) -> Result<proto::ByteStreamReaderReadAllResponse, FfiError> {
     use proto::byte_stream_reader_read_all_callback::Result as Outcome;
     let async_id = server.async_id(request.request_async_id);
-    let task = byte_reader(server, request.reader_handle).map(ByteStreamReader::read_all);
+    let task = reader(server, request.reader_handle).map(ByteStreamReader::read_all);
     answer(server, "byte_read_all", task, move |outcome| {
         let result = match outcome {
             Ok(content) => Outcome::Content(content.to_vec()),
@@ -51,7 +51,7 @@ pub(crate) fn bytes_to_file(
 ) -> Result<proto::ByteStreamReaderWriteToFileResponse, FfiError> {
     use proto::byte_stream_reader_write_to_file_callback::Result as Outcome;
     let async_id = server.async_id(request.request_async_id);
-    let task = byte_reader(server, request.reader_handle).map(|reader| async move {
+    let task = reader(server, request.reader_handle).map(|reader: ByteStreamReader| async move {
         reader
             .write_to_file(request.directory, request.name_override.as_deref())
             .await
@@ -74,7 +74,7 @@ pub(crate) fn text_incremental(
     server: &Arc<Server>,
     request: &proto::TextStreamReaderReadIncrementalRequest,
 ) -> Result<proto::TextStreamReaderReadIncrementalResponse, FfiError> {
-    let reader = text_reader(server, request.reader_handle)?;
+    let reader = reader(server, request.reader_handle)?;
     let pump = pump_text(Arc::clone(server), request.reader_handle, reader);
     server.spawn("text_read_incremental", pump)?;
     Ok(proto::TextStreamReaderReadIncrementalResponse {})
@@ -87,7 +87,7 @@ pub(crate) fn text_all(
 ) -> Result<proto::TextStreamReaderReadAllResponse, FfiError> {
     use proto::text_stream_reader_read_all_callback::Result as Outcome;
     let async_id = server.async_id(request.request_async_id);
-    let task = text_reader(server, request.reader_handle).map(TextStreamReader::read_all);
+    let task = reader(server, request.reader_handle).map(TextStreamReader::read_all);
     answer(server, "text_read_all", task, move |outcome| {
         let result = match outcome {
             Ok(content) => Outcome::Content(content),
@@ -101,20 +101,16 @@ pub(crate) fn text_all(
     Ok(proto::TextStreamReaderReadAllResponse { async_id })
 }
 
-fn byte_reader(server: &Server, handle: u64) -> Result<ByteStreamReader, FfiError> {
-    let object = server.handles().take::<ByteReader>(handle)?;
-    object.take().ok_or_else(|| taken::<ByteReader>(handle))
-}
-
-fn text_reader(server: &Server, handle: u64) -> Result<TextStreamReader, FfiError> {
-    let object = server.handles().take::<TextReader>(handle)?;
-    object.take().ok_or_else(|| taken::<TextReader>(handle))
-}
-
-fn taken<T: Resource>(id: u64) -> FfiError {
-    HandleError::Unknown {
-        id,
-        wanted: T::KIND,
-    }
-    .into()
+/// The reader behind a handle, which is consumed.
+fn reader<R>(server: &Server, handle: u64) -> Result<R, FfiError>
+where
+    Incoming<R>: Resource,
+{
+    let object = server.handles().take::<Incoming<R>>(handle)?;
+    object.take().ok_or_else(|| {
+        FfiError::from(HandleError::Unknown {
+            id: handle,
+            wanted: Incoming::<R>::KIND,
+        })
+    })
 }

@@ -1,9 +1,10 @@
 //! Sending data streams.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, collections::HashMap, sync::Arc};
 
 use livekit::{
-    SendByteOptions, SendTextOptions, StreamByteOptions, StreamTextOptions, StreamWriter as _,
+    SendByteOptions, SendTextOptions, StreamByteOptions, StreamError, StreamTextOptions,
+    StreamWriter as _, participant::LocalParticipant,
 };
 
 use super::answer;
@@ -12,10 +13,14 @@ use crate::{
     events::{
         data_stream::{ByteWriter, TextWriter},
         given::owned,
+        objects::ParticipantObject,
     },
     handlers::local_participant,
     proto::{self, ffi_event::Message},
-    server::{Server, handles::Ownership},
+    server::{
+        Server,
+        handles::{Ownership, Resource},
+    },
 };
 
 /// Sends a text as a whole.
@@ -24,24 +29,24 @@ pub(crate) fn text(
     request: proto::StreamSendTextRequest,
 ) -> Result<proto::StreamSendTextResponse, FfiError> {
     use proto::stream_send_text_callback::Result as Outcome;
-    const OPERATION: &str = "send_text";
+    let participant = request.local_participant_handle;
     let async_id = server.async_id(request.request_async_id);
-    let task = local_participant(server, request.local_participant_handle, OPERATION).and_then(
-        |(local, _)| {
+    by_participant(
+        server,
+        "send_text",
+        participant,
+        |local, _| {
             let options = SendTextOptions::try_from(request.options)?;
             Ok(async move { local.send_text(&request.text, options).await })
         },
-    );
-    answer(server, OPERATION, task, move |outcome| {
-        let result = match outcome {
-            Ok(info) => Outcome::Info((&info).into()),
-            Err(error) => Outcome::Error(error),
-        };
-        Message::SendText(proto::StreamSendTextCallback {
-            async_id,
-            result: Some(result),
-        })
-    })?;
+        move |outcome| {
+            let result = outcome.map_or_else(Outcome::Error, |info| Outcome::Info((&info).into()));
+            Message::SendText(proto::StreamSendTextCallback {
+                async_id,
+                result: Some(result),
+            })
+        },
+    )?;
     Ok(proto::StreamSendTextResponse { async_id })
 }
 
@@ -51,25 +56,24 @@ pub(crate) fn bytes(
     request: proto::StreamSendBytesRequest,
 ) -> Result<proto::StreamSendBytesResponse, FfiError> {
     use proto::stream_send_bytes_callback::Result as Outcome;
-    const OPERATION: &str = "send_bytes";
+    let participant = request.local_participant_handle;
     let async_id = server.async_id(request.request_async_id);
-    let task = local_participant(server, request.local_participant_handle, OPERATION).map(
-        |(local, _)| async move {
-            local
-                .send_bytes(request.bytes, SendByteOptions::from(request.options))
-                .await
+    by_participant(
+        server,
+        "send_bytes",
+        participant,
+        |local, _| {
+            let options = SendByteOptions::from(request.options);
+            Ok(async move { local.send_bytes(request.bytes, options).await })
         },
-    );
-    answer(server, OPERATION, task, move |outcome| {
-        let result = match outcome {
-            Ok(info) => Outcome::Info((&info).into()),
-            Err(error) => Outcome::Error(error),
-        };
-        Message::SendBytes(proto::StreamSendBytesCallback {
-            async_id,
-            result: Some(result),
-        })
-    })?;
+        move |outcome| {
+            let result = outcome.map_or_else(Outcome::Error, |info| Outcome::Info((&info).into()));
+            Message::SendBytes(proto::StreamSendBytesCallback {
+                async_id,
+                result: Some(result),
+            })
+        },
+    )?;
     Ok(proto::StreamSendBytesResponse { async_id })
 }
 
@@ -79,25 +83,24 @@ pub(crate) fn file(
     request: proto::StreamSendFileRequest,
 ) -> Result<proto::StreamSendFileResponse, FfiError> {
     use proto::stream_send_file_callback::Result as Outcome;
-    const OPERATION: &str = "send_file";
+    let participant = request.local_participant_handle;
     let async_id = server.async_id(request.request_async_id);
-    let task = local_participant(server, request.local_participant_handle, OPERATION).map(
-        |(local, _)| async move {
-            local
-                .send_file(request.file_path, SendByteOptions::from(request.options))
-                .await
+    by_participant(
+        server,
+        "send_file",
+        participant,
+        |local, _| {
+            let options = SendByteOptions::from(request.options);
+            Ok(async move { local.send_file(request.file_path, options).await })
         },
-    );
-    answer(server, OPERATION, task, move |outcome| {
-        let result = match outcome {
-            Ok(info) => Outcome::Info((&info).into()),
-            Err(error) => Outcome::Error(error),
-        };
-        Message::SendFile(proto::StreamSendFileCallback {
-            async_id,
-            result: Some(result),
-        })
-    })?;
+        move |outcome| {
+            let result = outcome.map_or_else(Outcome::Error, |info| Outcome::Info((&info).into()));
+            Message::SendFile(proto::StreamSendFileCallback {
+                async_id,
+                result: Some(result),
+            })
+        },
+    )?;
     Ok(proto::StreamSendFileResponse { async_id })
 }
 
@@ -107,34 +110,66 @@ pub(crate) fn open_bytes(
     request: proto::ByteStreamOpenRequest,
 ) -> Result<proto::ByteStreamOpenResponse, FfiError> {
     use proto::byte_stream_open_callback::Result as Outcome;
-    const OPERATION: &str = "byte_stream_open";
+    let participant = request.local_participant_handle;
     let async_id = server.async_id(request.request_async_id);
     let to = Arc::clone(server);
-    let task = local_participant(server, request.local_participant_handle, OPERATION).map(
-        |(local, object)| async move {
-            let writer = local
-                .stream_bytes(StreamByteOptions::from(request.options))
-                .await?;
-            let info = proto::ByteStreamInfo::from(writer.info());
-            let ownership = Ownership::of(object.session.handle);
-            let handle = to.handles().insert(Arc::new(ByteWriter(writer)), ownership);
-            Ok(proto::OwnedByteStreamWriter {
-                handle: owned(handle),
-                info,
+    by_participant(
+        server,
+        "byte_stream_open",
+        participant,
+        |local, object| {
+            let options = StreamByteOptions::from(request.options);
+            Ok(async move {
+                let writer = local.stream_bytes(options).await?;
+                let info = writer.info().into();
+                Ok(proto::OwnedByteStreamWriter {
+                    handle: hold(&to, &object, ByteWriter(writer)),
+                    info,
+                })
             })
         },
-    );
-    answer(server, OPERATION, task, move |outcome| {
-        let result = match outcome {
-            Ok(writer) => Outcome::Writer(writer),
-            Err(error) => Outcome::Error(error),
-        };
-        Message::ByteStreamOpen(proto::ByteStreamOpenCallback {
-            async_id,
-            result: Some(result),
-        })
-    })?;
+        move |outcome| {
+            Message::ByteStreamOpen(proto::ByteStreamOpenCallback {
+                async_id,
+                result: Some(outcome.map_or_else(Outcome::Error, Outcome::Writer)),
+            })
+        },
+    )?;
     Ok(proto::ByteStreamOpenResponse { async_id })
+}
+
+/// Opens a text stream that the host writes piece by piece.
+pub(crate) fn open_text(
+    server: &Arc<Server>,
+    request: proto::TextStreamOpenRequest,
+) -> Result<proto::TextStreamOpenResponse, FfiError> {
+    use proto::text_stream_open_callback::Result as Outcome;
+    let participant = request.local_participant_handle;
+    let async_id = server.async_id(request.request_async_id);
+    let to = Arc::clone(server);
+    by_participant(
+        server,
+        "text_stream_open",
+        participant,
+        |local, object| {
+            let options = StreamTextOptions::try_from(request.options)?;
+            Ok(async move {
+                let writer = local.stream_text(options).await?;
+                let info = writer.info().into();
+                Ok(proto::OwnedTextStreamWriter {
+                    handle: hold(&to, &object, TextWriter(writer)),
+                    info,
+                })
+            })
+        },
+        move |outcome| {
+            Message::TextStreamOpen(proto::TextStreamOpenCallback {
+                async_id,
+                result: Some(outcome.map_or_else(Outcome::Error, Outcome::Writer)),
+            })
+        },
+    )?;
+    Ok(proto::TextStreamOpenResponse { async_id })
 }
 
 /// Writes a piece of a byte stream.
@@ -168,11 +203,9 @@ pub(crate) fn close_bytes(
         .take::<ByteWriter>(request.writer_handle)
         .map_err(FfiError::from)
         .map(|writer| async move {
-            let attributes =
-                (!request.attributes.is_empty()).then(|| request.attributes.into_iter().collect());
+            let attributes = some_attributes(request.attributes);
+            let writer = writer.0.clone();
             writer
-                .0
-                .clone()
                 .close_with_options(request.reason.as_deref(), attributes)
                 .await
         });
@@ -183,43 +216,6 @@ pub(crate) fn close_bytes(
         })
     })?;
     Ok(proto::ByteStreamWriterCloseResponse { async_id })
-}
-
-/// Opens a text stream that the host writes piece by piece.
-pub(crate) fn open_text(
-    server: &Arc<Server>,
-    request: proto::TextStreamOpenRequest,
-) -> Result<proto::TextStreamOpenResponse, FfiError> {
-    use proto::text_stream_open_callback::Result as Outcome;
-    const OPERATION: &str = "text_stream_open";
-    let async_id = server.async_id(request.request_async_id);
-    let to = Arc::clone(server);
-    let task = local_participant(server, request.local_participant_handle, OPERATION).and_then(
-        |(local, object)| {
-            let options = StreamTextOptions::try_from(request.options)?;
-            Ok(async move {
-                let writer = local.stream_text(options).await?;
-                let info = proto::TextStreamInfo::from(writer.info());
-                let ownership = Ownership::of(object.session.handle);
-                let handle = to.handles().insert(Arc::new(TextWriter(writer)), ownership);
-                Ok(proto::OwnedTextStreamWriter {
-                    handle: owned(handle),
-                    info,
-                })
-            })
-        },
-    );
-    answer(server, OPERATION, task, move |outcome| {
-        let result = match outcome {
-            Ok(writer) => Outcome::Writer(writer),
-            Err(error) => Outcome::Error(error),
-        };
-        Message::TextStreamOpen(proto::TextStreamOpenCallback {
-            async_id,
-            result: Some(result),
-        })
-    })?;
-    Ok(proto::TextStreamOpenResponse { async_id })
 }
 
 /// Writes a piece of a text stream.
@@ -253,11 +249,9 @@ pub(crate) fn close_text(
         .take::<TextWriter>(request.writer_handle)
         .map_err(FfiError::from)
         .map(|writer| async move {
-            let attributes =
-                (!request.attributes.is_empty()).then(|| request.attributes.into_iter().collect());
+            let attributes = some_attributes(request.attributes);
+            let writer = writer.0.clone();
             writer
-                .0
-                .clone()
                 .close_with_options(request.reason.as_deref(), attributes)
                 .await
         });
@@ -268,4 +262,37 @@ pub(crate) fn close_text(
         })
     })?;
     Ok(proto::TextStreamWriterCloseResponse { async_id })
+}
+
+/// Runs what `start` makes of the local participant behind a handle, and sends what `callback`
+/// makes of the outcome: the frame of every request that begins a stream.
+fn by_participant<T, F>(
+    server: &Arc<Server>,
+    operation: &'static str,
+    participant: u64,
+    start: impl FnOnce(LocalParticipant, Arc<ParticipantObject>) -> Result<F, FfiError>,
+    callback: impl FnOnce(Result<T, proto::StreamError>) -> Message + Send + 'static,
+) -> Result<(), FfiError>
+where
+    F: Future<Output = Result<T, StreamError>> + Send + 'static,
+    T: Send + 'static,
+{
+    let task = local_participant(server, participant, operation)
+        .and_then(|(local, object)| start(local, object));
+    answer(server, operation, task, callback)
+}
+
+/// Gives the host a writer, which goes with the participant's room.
+fn hold(
+    server: &Server,
+    object: &ParticipantObject,
+    writer: impl Resource,
+) -> proto::FfiOwnedHandle {
+    let ownership = Ownership::of(object.session.handle);
+    owned(server.handles().insert(Arc::new(writer), ownership))
+}
+
+/// No attributes leave those of the stream's beginning as they are.
+fn some_attributes(attributes: BTreeMap<String, String>) -> Option<HashMap<String, String>> {
+    (!attributes.is_empty()).then(|| attributes.into_iter().collect())
 }
