@@ -23,9 +23,6 @@ pub const NOT_SERVED: &[&str] = &[
     "apm_process_reverse_stream",
     "apm_process_stream",
     "apm_set_stream_delay",
-    "capture_encoded_video_frame",
-    "capture_video_frame",
-    "create_video_track",
     "flush_sox_resampler",
     "get_audio_devices",
     "load_audio_filter_plugin",
@@ -33,8 +30,6 @@ pub const NOT_SERVED: &[&str] = &[
     "new_capture_source",
     "new_platform_audio",
     "new_sox_resampler",
-    "new_video_source",
-    "new_video_stream",
     "push_sox_resampler",
     "set_playout_device",
     "set_recording_device",
@@ -42,9 +37,6 @@ pub const NOT_SERVED: &[&str] = &[
     "start_recording",
     "stop_capture",
     "stop_recording",
-    "take_encoded_video_source_feedback",
-    "video_convert",
-    "video_stream_from_participant",
 ];
 
 /// Serves one request. Addresses in it are read through `memory`, during this call only.
@@ -99,7 +91,9 @@ pub fn dispatch(
         Request::PublishSipDtmf(request) => Ok(Response::PublishSipDtmf(
             h::message::publish_sip_dtmf(server, request),
         )),
-        Request::CreateVideoTrack(_) => later("create_video_track"),
+        Request::CreateVideoTrack(request) => Ok(Response::CreateVideoTrack(
+            h::track::create_video_track(server, &request)?,
+        )),
         Request::CreateAudioTrack(request) => Ok(Response::CreateAudioTrack(
             h::track::create_audio_track(server, &request)?,
         )),
@@ -115,11 +109,21 @@ pub fn dispatch(
                 h::participant::set_track_subscription_permissions(server, request),
             ))
         }
-        Request::NewVideoStream(_) => later("new_video_stream"),
-        Request::NewVideoSource(_) => later("new_video_source"),
-        Request::CaptureVideoFrame(_) => later("capture_video_frame"),
-        Request::VideoConvert(_) => later("video_convert"),
-        Request::VideoStreamFromParticipant(_) => later("video_stream_from_participant"),
+        Request::NewVideoStream(request) => Ok(Response::NewVideoStream(
+            h::video_stream::of_track(server, &request)?,
+        )),
+        Request::NewVideoSource(request) => Ok(Response::NewVideoSource(h::video_source::create(
+            server, &request,
+        )?)),
+        Request::CaptureVideoFrame(request) => Ok(Response::CaptureVideoFrame(
+            h::video_source::capture(server, memory, request),
+        )),
+        Request::VideoConvert(request) => Ok(Response::VideoConvert(
+            h::video_buffer::video_convert(server, memory, &request),
+        )),
+        Request::VideoStreamFromParticipant(request) => Ok(Response::VideoStreamFromParticipant(
+            h::video_stream::of_participant(server, &request)?,
+        )),
         Request::NewAudioStream(request) => Ok(Response::NewAudioStream(
             h::audio_stream::of_track(server, &request)?,
         )),
@@ -267,8 +271,14 @@ pub fn dispatch(
         Request::GetSchema(request) => Ok(Response::GetSchema(h::data_track::get_schema(
             server, request,
         )?)),
-        Request::CaptureEncodedVideoFrame(_) => later("capture_encoded_video_frame"),
-        Request::TakeEncodedVideoSourceFeedback(_) => later("take_encoded_video_source_feedback"),
+        Request::CaptureEncodedVideoFrame(request) => Ok(Response::CaptureEncodedVideoFrame(
+            h::video_source::capture_encoded(server, memory, request)?,
+        )),
+        Request::TakeEncodedVideoSourceFeedback(request) => {
+            Ok(Response::TakeEncodedVideoSourceFeedback(
+                h::video_source::take_feedback(server, &request)?,
+            ))
+        }
         Request::SimulateScenario(request) => Ok(Response::SimulateScenario(
             h::room::simulate_scenario(server, &request)?,
         )),

@@ -81,6 +81,13 @@ impl HostMemory {
         }
     }
 
+    /// For tests of what stands above: they hand in addresses of live memory, or ones that must be refused.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        // SAFETY: see above.
+        unsafe { Self::for_this_call() }
+    }
+
     /// `len` bytes at `address`. Zero bytes may be anywhere, also at null.
     ///
     /// # Errors
@@ -214,8 +221,7 @@ mod tests {
     use super::*;
 
     fn memory() -> HostMemory {
-        // SAFETY: the tests hand in addresses of live slices, or ones that must be refused.
-        unsafe { HostMemory::for_this_call() }
+        HostMemory::for_tests()
     }
 
     fn address<T>(slice: &[T]) -> u64 {

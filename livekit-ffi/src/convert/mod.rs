@@ -14,6 +14,7 @@ pub(crate) mod room;
 pub(crate) mod rpc;
 pub(crate) mod stats;
 pub(crate) mod track;
+pub(crate) mod video;
 
 use crate::error::FfiError;
 

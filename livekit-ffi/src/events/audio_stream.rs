@@ -6,8 +6,8 @@
 use std::{borrow::Cow, future::Future, sync::Arc};
 
 use livekit::{
-    participant::{Participant, RemoteParticipant},
-    track::{Track, TrackSource},
+    participant::Participant,
+    track::TrackSource,
     webrtc::{
         audio_frame::AudioFrame,
         audio_stream::native::{NativeAudioStream, NativeAudioStreamOptions},
@@ -18,7 +18,7 @@ use livekit::{
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::{given::owned, session::RoomSession};
+use super::{follow, given::owned, session::RoomSession};
 use crate::{
     proto::{self, audio_stream_event, ffi_event::Message},
     server::{
@@ -92,43 +92,18 @@ pub(crate) async fn of_participant(
     source: TrackSource,
     dropped: CancellationToken,
 ) {
-    let followed = async {
-        let mut changes = session.changes();
-        loop {
-            changes.mark_unchanged();
-            if !is_present(&session, &participant) {
-                return;
-            }
-            match audio_track(&participant, source) {
-                Some((sid, track)) => {
-                    let gone = async {
-                        while changes.changed().await.is_ok() {
-                            let now = audio_track(&participant, source).map(|(sid, _)| sid);
-                            if session.is_closed() || now.as_ref() != Some(&sid) {
-                                return;
-                            }
-                        }
-                    };
-                    tokio::select! {
-                        () = sender.pump(track) => {
-                            // The sound ended before the room said so: the next change tells more.
-                            if changes.changed().await.is_err() {
-                                return;
-                            }
-                        }
-                        () = gone => {}
-                    }
-                }
-                None => {
-                    if changes.changed().await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    };
+    let followed = follow::tracks(&session, &participant, source, audio, |track| {
+        sender.pump(track)
+    });
     dropped.run_until_cancelled(followed).await;
     sender.end();
+}
+
+fn audio(track: MediaStreamTrack) -> Option<RtcAudioTrack> {
+    match track {
+        MediaStreamTrack::Audio(audio) => Some(audio),
+        MediaStreamTrack::Video(_) => None,
+    }
 }
 
 /// Turns frames into events of one stream.
@@ -250,35 +225,6 @@ impl Regroup {
             });
         }
     }
-}
-
-/// Whether the participant is still the one in the room.
-fn is_present(session: &RoomSession, participant: &Participant) -> bool {
-    let Ok(room) = session.room("follow a participant") else {
-        return false;
-    };
-    match participant {
-        Participant::Local(_) => !session.is_closed(),
-        Participant::Remote(remote) => room
-            .remote_participants()
-            .get(&remote.identity())
-            .is_some_and(|present: &RemoteParticipant| present.sid() == remote.sid()),
-    }
-}
-
-/// The participant's audio track of `source`, with its sid, if there is one now.
-fn audio_track(participant: &Participant, source: TrackSource) -> Option<(String, RtcAudioTrack)> {
-    participant
-        .track_publications()
-        .into_values()
-        .filter(|publication| publication.source() == source)
-        .find_map(|publication| {
-            let track: Track = publication.track()?;
-            match track.rtc_track() {
-                MediaStreamTrack::Audio(audio) => Some((track.sid().to_string(), audio)),
-                MediaStreamTrack::Video(_) => None,
-            }
-        })
 }
 
 #[cfg(test)]

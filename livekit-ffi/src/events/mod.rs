@@ -5,13 +5,15 @@
 //!   `local_track_unpublished` before the unpublish callback, one `local_track_republished` per
 //!   track after a full reconnect: [`order`], driven by [`room`];
 //! - room EOS before the disconnect callback: [`session`];
-//! - a stream's EOS is its last event: [`audio_stream`], [`data_stream`], [`data_track`].
+//! - a stream's EOS is its last event: [`audio_stream`], [`video_stream`], [`data_stream`],
+//!   [`data_track`].
 //!
 //! Requests are not handled here; `handlers` calls in.
 
 pub(crate) mod audio_stream;
 pub(crate) mod data_stream;
 pub(crate) mod data_track;
+mod follow;
 pub(crate) mod given;
 pub(crate) mod objects;
 pub(crate) mod order;
@@ -20,3 +22,5 @@ pub(crate) mod room;
 mod room_event;
 pub(crate) mod session;
 pub(crate) mod subscription;
+pub(crate) mod video_buffer;
+pub(crate) mod video_stream;

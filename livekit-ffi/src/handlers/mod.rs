@@ -18,6 +18,11 @@ pub(crate) mod resample;
 pub(crate) mod room;
 pub(crate) mod rpc;
 pub(crate) mod track;
+pub(crate) mod video_buffer;
+pub(crate) mod video_source;
+pub(crate) mod video_stream;
+#[cfg(test)]
+mod video_tests;
 
 use std::{sync::Arc, time::Duration};
 

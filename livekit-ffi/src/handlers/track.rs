@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use livekit::track::{LocalAudioTrack, LocalTrack, Track};
-use livekit::webrtc::audio_source::RtcAudioSource;
+use livekit::track::{LocalAudioTrack, LocalTrack, LocalVideoTrack, Track};
+use livekit::webrtc::{audio_source::RtcAudioSource, video_source::RtcVideoSource};
 use tokio_util::sync::CancellationToken;
 
-use super::{answer, audio_source::AudioSourceObject};
+use super::{answer, audio_source::AudioSourceObject, video_source::VideoSourceObject};
 use crate::{
     error::FfiError,
     events::{
@@ -33,6 +33,24 @@ pub(crate) fn create_audio_track(
     );
     Ok(proto::CreateAudioTrackResponse {
         track: own_local(server, Track::LocalAudio(track)),
+    })
+}
+
+/// Makes a video track of a video source.
+pub(crate) fn create_video_track(
+    server: &Arc<Server>,
+    request: &proto::CreateVideoTrackRequest,
+) -> Result<proto::CreateVideoTrackResponse, FfiError> {
+    let source = server
+        .handles()
+        .get::<VideoSourceObject>(request.source_handle)?;
+    let _inside = server.runtime()?.enter();
+    let track = LocalVideoTrack::create_video_track(
+        &request.name,
+        RtcVideoSource::Native(source.source.clone()),
+    );
+    Ok(proto::CreateVideoTrackResponse {
+        track: own_local(server, Track::LocalVideo(track)),
     })
 }
 

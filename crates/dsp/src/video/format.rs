@@ -273,6 +273,12 @@ impl<'a> Picture<'a> {
         Self::new(format, width, height, planes)
     }
 
+    /// Pixels in a row, and rows.
+    #[must_use]
+    pub fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
     pub(super) fn row(&self, plane: usize, row: usize) -> &'a [u8] {
         let (length, _) = self.format.plane_size(plane, self.width, self.height);
         let Plane { data, stride } = self.planes[plane];
