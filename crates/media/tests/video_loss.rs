@@ -9,10 +9,25 @@ use lk_testkit::Link;
 use lk_types::Codec;
 use video_support::session::{Scenario, run};
 
-const EVERY: [(Codec, &str, bool); 3] = [
+/// Codec, mode, with dependency descriptor.
+const EVERY: [(Codec, &str, bool); 17] = [
     (Codec::Vp8, "L1T1", false),
     (Codec::Vp8, "L1T3", false),
     (Codec::H264, "L1T1", false),
+    (Codec::H264, "L1T2", false),
+    (Codec::H265, "L1T1", false),
+    (Codec::Vp9, "L1T1", false),
+    (Codec::Vp9, "L1T3", false),
+    (Codec::Vp9, "L1T3", true),
+    (Codec::Vp9, "L2T2", false),
+    (Codec::Vp9, "L3T3", true),
+    (Codec::Vp9, "L3T3_KEY", false),
+    (Codec::Vp9, "L3T3_KEY", true),
+    (Codec::Av1, "L1T1", false),
+    (Codec::Av1, "L1T1", true),
+    (Codec::Av1, "L1T3", true),
+    (Codec::Av1, "L3T3_KEY", true),
+    (Codec::Av1, "S2T2", true),
 ];
 
 fn scenarios() -> impl Iterator<Item = Scenario> {
@@ -47,10 +62,10 @@ fn reordered_and_doubled_packets_lose_nothing() {
 
 #[test]
 fn retransmission_saves_nine_of_ten_pictures_at_ten_percent_loss() {
-    for seed in 1..6 {
+    for seed in 1..3 {
         for mut scenario in scenarios() {
             scenario.seed = seed;
-            scenario.pictures = 900;
+            scenario.pictures = 450;
             scenario.link = Link {
                 delay: Duration::from_millis(25),
                 ..Link::lossy(0.1)
@@ -58,11 +73,10 @@ fn retransmission_saves_nine_of_ten_pictures_at_ten_percent_loss() {
             let outcome = run(&scenario);
             let name = format!("{} {}", scenario.codec, scenario.mode);
             println!(
-                "{name}: 10 % loss, RTT 50 ms: shown {:.1} %, delay {:?} / {:?}, {:?}",
+                "{name}: 10 % loss, RTT 50 ms: shown {:.1} %, delay {:?} / {:?}",
                 outcome.shown() * 100.0,
                 outcome.delay(0.5),
                 outcome.delay(0.95),
-                outcome.stats
             );
             assert!(outcome.shown() >= 0.95, "{name}: {}", outcome.shown());
         }
@@ -71,18 +85,18 @@ fn retransmission_saves_nine_of_ten_pictures_at_ten_percent_loss() {
 
 #[test]
 fn without_retransmission_key_frames_bring_the_picture_back() {
-    for seed in 1..6 {
+    for seed in 1..3 {
         for mut scenario in scenarios() {
             scenario.seed = seed;
-            scenario.pictures = 900;
+            scenario.pictures = 450;
             scenario.retransmit = false;
             scenario.link = Link::lossy(0.01);
             let outcome = run(&scenario);
             let name = format!("{} {}", scenario.codec, scenario.mode);
             println!(
-                "{name}: 1 % loss, not repeated: shown {:.1} %, {:?}",
+                "{name}: 1 % loss, not repeated: shown {:.1} %, key frames {}",
                 outcome.shown() * 100.0,
-                outcome.stats
+                outcome.stats.keyframes
             );
             assert!(outcome.shown() >= 0.2, "{name}: {}", outcome.shown());
             assert!(outcome.stats.keyframes_wanted > 0);

@@ -50,6 +50,11 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
+    /// The bytes behind the one that was read from last.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at.div_ceil(8)..).unwrap_or(&[])
+    }
+
     /// Exp-Golomb `ue(v)` (H.264 §9.1).
     pub(super) fn ue(&mut self) -> Result<u32, PayloadError> {
         let mut zeros = 0;

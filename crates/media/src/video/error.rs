@@ -3,6 +3,8 @@
 use lk_types::Codec;
 use thiserror::Error;
 
+use super::descriptor::WriteError;
+
 /// A received payload or header is not what its specification describes.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum PayloadError {
@@ -80,6 +82,9 @@ pub enum PacketizeError {
         #[source]
         error: PayloadError,
     },
+    /// The frame's references cannot be described.
+    #[error("dependency descriptor: {0}")]
+    Descriptor(#[from] WriteError),
     /// A layer that the scalability mode does not have.
     #[error("layer S{spatial}T{temporal} is not one of mode {mode}")]
     Layer {

@@ -10,7 +10,7 @@ const LIMIT: usize = 1_024;
 /// Width and height after cropping that a unit of type 7 (with its header byte) declares; `None` where it cannot be
 /// read.
 #[must_use]
-pub fn picture_size(sps: &[u8]) -> Option<(u32, u32)> {
+pub(super) fn picture_size(sps: &[u8]) -> Option<(u32, u32)> {
     if sps.first()? & 0x1f != 7 {
         return None;
     }

@@ -1,14 +1,21 @@
 //! Video between the codecs and RTP.
 
 pub mod annexb;
+pub mod av1;
+mod av1_sequence;
 mod bits;
+pub mod descriptor;
 mod error;
 pub mod h264;
 mod h264_sps;
+pub mod h265;
+mod h265_sps;
+mod nal;
 mod packetize;
 mod payloads;
 mod receive;
 pub mod vp8;
+pub mod vp9;
 
 pub use error::{PacketizeError, PayloadError};
 pub use packetize::{LEAST_PAYLOAD, Packetizer, PacketizerConfig, RtpPayload};

@@ -57,12 +57,6 @@ impl Payloads {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start..self.ends[index]]
     }
-
-    /// A finished payload, to set bits that were not known before.
-    pub(super) fn payload_mut(&mut self, index: usize) -> &mut [u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &mut self.bytes[start..self.ends[index]]
-    }
 }
 
 /// Lengths that share `total` bytes out among as few packets as `room` allows, as evenly as it allows: one small
@@ -133,11 +127,10 @@ mod tests {
         payloads.write(b"tw");
         payloads.write(b"o");
         payloads.end();
-        payloads.payload_mut(1)[0] = b'T';
         assert_eq!(payloads.len(), 2);
         assert_eq!(
             (payloads.payload(0), payloads.payload(1)),
-            (&b"one"[..], &b"Two"[..])
+            (&b"one"[..], &b"two"[..])
         );
     }
 }

@@ -8,7 +8,7 @@ use super::assemble::Assembler;
 use super::head::{Head, LayerHead};
 use super::packets::{Packets, Stored};
 use super::picture::{Found, Span, find};
-use super::references::{Loss, Picture, References};
+use super::references::{Loss, References};
 use super::wish::Wish;
 use super::{AssembledFrame, RtpPacket, VideoReceiveStats};
 use crate::video::error::PacketizeError;
@@ -77,7 +77,10 @@ impl FrameBuffer {
     /// # Errors
     /// Where the codec is not video.
     pub fn new(codec: Codec, config: FrameBufferConfig) -> Result<Self, PacketizeError> {
-        if !matches!(codec, Codec::Vp8 | Codec::H264) {
+        if !matches!(
+            codec,
+            Codec::Vp8 | Codec::Vp9 | Codec::H264 | Codec::H265 | Codec::Av1
+        ) {
             return Err(PacketizeError::Codec { codec });
         }
         Ok(Self {
@@ -100,7 +103,7 @@ impl FrameBuffer {
 
     /// Takes a packet.
     pub fn push(&mut self, packet: RtpPacket, now: Instant) {
-        let head = match Head::parse(self.codec, &packet.payload) {
+        let head = match Head::parse(self.codec, &packet.payload, packet.descriptor.as_deref()) {
             Ok(head) => head,
             Err(_) => {
                 self.stats.packets_malformed += 1;
@@ -150,6 +153,7 @@ impl FrameBuffer {
     pub fn poll(&mut self, now: Instant) -> Option<AssembledFrame> {
         loop {
             self.patience_ends = None;
+            self.skip_padding();
             match find(&self.packets, self.next) {
                 Found::Picture(span) => {
                     if self.may_lack_its_beginning(span, now) {
@@ -161,15 +165,12 @@ impl FrameBuffer {
                     }
                 }
                 Found::Open(span) => {
-                    if span.is_none() {
-                        self.skip_padding();
-                    }
                     let needed = self.needs_keyframe_for(span);
                     self.wish_for(needed.then_some(now));
                     return None;
                 }
-                Found::Gap { since, before, .. } => {
-                    if !self.leave_gap(since, before, now) {
+                Found::Gap { since, .. } => {
+                    if !self.leave_gap(since, now) {
                         return None;
                     }
                 }
@@ -223,14 +224,12 @@ impl FrameBuffer {
 
     /// How long a gap is waited for where a later picture can do without it: two attempts to send it again.
     fn patience(&self) -> Duration {
-        (self.rtt * 2 + Duration::from_millis(50))
-            .clamp(Duration::from_millis(60), Duration::from_millis(500))
+        (self.rtt * 2 + Duration::from_millis(80)).min(Duration::from_millis(500))
     }
 
     /// How long where none can: then a key frame is asked for, which costs a round trip and many bytes.
     fn long_patience(&self) -> Duration {
-        (self.rtt * 4 + Duration::from_millis(60))
-            .clamp(Duration::from_millis(150), Duration::from_millis(1_500))
+        (self.rtt * 4 + Duration::from_millis(120)).min(Duration::from_millis(1_500))
     }
 
     fn begin(&mut self, sequence: u64, starts: bool) {
@@ -253,13 +252,16 @@ impl FrameBuffer {
     }
 
     fn skip_padding(&mut self) {
+        let start = self.next;
         while let Some(stored) = self.packets.get(self.next) {
             if stored.head.media {
                 break;
             }
             self.next += 1;
         }
-        self.packets.drop_below(self.next);
+        if self.next > start {
+            self.packets.drop_below(self.next);
+        }
     }
 
     /// The stream's first packets may have overtaken one another, and nobody knows of a gap before them. Waits a little
@@ -299,7 +301,7 @@ impl FrameBuffer {
 
     fn judge(&mut self, span: Span) -> Option<AssembledFrame> {
         let packets = || self.packets.between(span.first, span.last);
-        let picture = Picture::of(packets());
+        let picture = self.references.picture(packets());
         let decodable = match &self.loss {
             None => self.references.in_order(&picture),
             Some(loss) => self.references.after_loss(&picture, loss),
@@ -312,6 +314,7 @@ impl FrameBuffer {
             self.references.forget();
             return None;
         };
+        let (temporal, spatial) = picture.layers.place().unwrap_or((0, 0));
         if !self.references.alive() && !assembly.keyframe {
             return None;
         }
@@ -323,8 +326,8 @@ impl FrameBuffer {
             keyframe: assembly.keyframe,
             size: assembly.size,
             timestamp: first.packet.timestamp,
-            spatial: assembly.spatial,
-            temporal: assembly.temporal,
+            spatial,
+            temporal,
             first_arrival: first.packet.arrival,
             last_arrival: first.packet.arrival,
             first_sequence: span.first,
@@ -355,7 +358,7 @@ impl FrameBuffer {
     }
 
     /// Decides about a gap at the head. True where the head has moved.
-    fn leave_gap(&mut self, since: Instant, before: Option<Span>, now: Instant) -> bool {
+    fn leave_gap(&mut self, since: Instant, now: Instant) -> bool {
         let patience = if self.references.alive() {
             since + self.patience()
         } else {
@@ -367,7 +370,7 @@ impl FrameBuffer {
             self.wish_for(Some(since + self.long_patience()).filter(|_| self.references.alive()));
             return false;
         }
-        match self.beyond(before, now) {
+        match self.beyond(now) {
             Beyond::Picture(start, loss) => {
                 self.count_dropped(start);
                 self.advance(start);
@@ -397,69 +400,70 @@ impl FrameBuffer {
     }
 
     /// The first picture behind the gap that can do without what is missing.
-    fn beyond(&self, before: Option<Span>, now: Instant) -> Beyond {
-        let mut loss = Loss::default();
-        let mut discardable = before.is_some();
-        let mut last: Option<&Stored> = None;
-        let mut end = self.next;
+    fn beyond(&self, now: Instant) -> Beyond {
+        let mut loss = Loss {
+            discardable: true,
+            ..Loss::default()
+        };
+        let mut before: Option<&Stored> = None;
+        let mut next = self.next;
         for (sequence, stored) in self.packets.from(self.next) {
-            let gap = sequence - end;
-            end = sequence + 1;
-            if !stored.head.media {
-                discardable &= gap == 0;
-                continue;
-            }
-            if gap > 0 {
-                // All of a gap within one picture is that picture's; of a gap that one packet fits in, so is the packet
-                // that its end needs.
-                discardable &= last.is_some_and(|last| {
-                    let same = last.packet.timestamp == stored.packet.timestamp;
-                    let its_end = gap == 1 && stored.head.starts && !last.packet.marker;
-                    last.head.discardable && (same || its_end)
-                });
-            }
-            let first = last.is_none_or(|last| last.packet.timestamp != stored.packet.timestamp);
-            last = Some(stored);
-            if !(stored.head.starts && (first || gap > 0) && sequence > self.next) {
-                self.note_discardable(stored, &mut loss);
-                discardable &= stored.head.discardable
-                    || before.is_some_and(|span| sequence > span.last && stored.head.discardable);
-                continue;
-            }
-            loss.discardable = discardable;
-            let found = find(&self.packets, sequence);
-            let span = match found {
-                Found::Picture(span)
-                | Found::Open(Some(span))
-                | Found::Gap {
-                    before: Some(span), ..
-                } => span,
-                _ => continue,
-            };
-            let picture = Picture::of(self.packets.between(span.first, span.last));
-            if self.references.after_loss(&picture, &loss) {
-                match found {
-                    Found::Picture(_) => return Beyond::Picture(sequence, loss),
-                    Found::Gap { since, .. } if now < since + self.long_patience() => {
-                        return Beyond::Wait(since + self.long_patience());
-                    }
-                    Found::Gap { .. } => {}
-                    Found::Open(_) => return Beyond::Arriving,
+            let gap = sequence - next;
+            next = sequence + 1;
+            loss.discardable &= gap == 0 || belongs_to_discardable(gap, before, stored);
+            let another = before.is_none_or(|before| {
+                before.packet.timestamp != stored.packet.timestamp || !before.head.media
+            });
+            let begins = stored.head.starts && (another || gap > 0) && sequence > self.next;
+            if begins {
+                match self.candidate(sequence, &loss, now) {
+                    Candidate::Decodable => return Beyond::Picture(sequence, loss),
+                    Candidate::Wait(until) => return Beyond::Wait(until),
+                    Candidate::Arriving => return Beyond::Arriving,
+                    Candidate::Useless => {}
                 }
             }
-            self.note_discardable(stored, &mut loss);
-            discardable &= stored.head.discardable;
+            if stored.head.media {
+                loss.discardable &= stored.head.discardable;
+                note_discardable(stored, &mut loss);
+            }
+            before = Some(stored);
         }
         Beyond::Nothing
     }
 
-    fn note_discardable(&self, stored: &Stored, loss: &mut Loss) {
-        if let LayerHead::Vp8(descriptor) = stored.head.layer
-            && stored.head.discardable
-            && let Some(id) = descriptor.picture_id
-            && loss.discardable_pictures.last() != Some(&id)
-        {
-            loss.discardable_pictures.push(id);
+    /// Whether a picture that begins there can be given, or is worth waiting for.
+    fn candidate(&self, start: u64, loss: &Loss, now: Instant) -> Candidate {
+        let found = find(&self.packets, start);
+        let (Found::Picture(span)
+        | Found::Open(Some(span))
+        | Found::Gap {
+            before: Some(span), ..
+        }) = found
+        else {
+            return Candidate::Useless;
+        };
+        let picture = self
+            .references
+            .picture(self.packets.between(span.first, span.last));
+        if !self.references.after_loss(&picture, loss) {
+            return Candidate::Useless;
+        }
+        match found {
+            Found::Picture(_) => Candidate::Decodable,
+            Found::Open(_) => Candidate::Arriving,
+            Found::Gap { since, .. } => {
+                let patience = if picture.key {
+                    self.long_patience()
+                } else {
+                    self.patience()
+                };
+                if now < since + patience {
+                    Candidate::Wait(since + patience)
+                } else {
+                    Candidate::Useless
+                }
+            }
         }
     }
 
@@ -483,7 +487,12 @@ impl FrameBuffer {
             return false;
         }
         match open {
-            Some(span) => !Picture::of(self.packets.between(span.first, span.last)).key,
+            Some(span) => {
+                !self
+                    .references
+                    .picture(self.packets.between(span.first, span.last))
+                    .key
+            }
             None => self.moved,
         }
     }
@@ -523,4 +532,37 @@ enum Beyond {
     Arriving,
     /// None.
     Nothing,
+}
+
+/// What a picture behind a gap is good for.
+enum Candidate {
+    /// It is complete and does without what is missing.
+    Decodable,
+    /// It would, if its own gap is filled by then.
+    Wait(Instant),
+    /// It would, and is still arriving.
+    Arriving,
+    /// It would not, or will not be complete.
+    Useless,
+}
+
+/// Whether packets that are missing between two others can only be such of a picture that no other refers to: within
+/// one picture, or the one packet that its end takes.
+fn belongs_to_discardable(gap: u64, before: Option<&Stored>, behind: &Stored) -> bool {
+    before.is_some_and(|before| {
+        let same = before.packet.timestamp == behind.packet.timestamp;
+        let its_end = gap == 1 && behind.head.starts;
+        let open = before.head.media && behind.head.media && !before.packet.marker;
+        open && before.head.discardable && (same || its_end)
+    })
+}
+
+fn note_discardable(stored: &Stored, loss: &mut Loss) {
+    if let LayerHead::Vp8(descriptor) = stored.head.layer
+        && stored.head.discardable
+        && let Some(id) = descriptor.picture_id
+        && loss.discardable_pictures.last() != Some(&id)
+    {
+        loss.discardable_pictures.push(id);
+    }
 }
