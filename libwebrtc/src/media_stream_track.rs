@@ -48,7 +48,7 @@ impl MediaStreamTrack {
     /// Keeps all media of the track back (`true`) or lets it pass again, whatever its enabled flag says.
     pub(crate) fn withhold(&self, withhold: bool) {
         match self {
-            Self::Video(track) => track.track_state().withhold(withhold),
+            Self::Video(track) => track.withhold(withhold),
             Self::Audio(track) => track.withhold(withhold),
         }
     }
@@ -147,36 +147,6 @@ impl TrackState {
         !self.ended.swap(true, Ordering::AcqRel)
     }
 }
-
-/// The methods that every track type has, over a `state()` accessor of its own.
-macro_rules! track_methods {
-    () => {
-        /// The track's identifier, as in `a=msid`.
-        #[must_use]
-        pub fn id(&self) -> String {
-            self.track_state().id().to_owned()
-        }
-
-        /// Whether media passes. A disabled track is muted but stays negotiated.
-        #[must_use]
-        pub fn enabled(&self) -> bool {
-            self.track_state().enabled()
-        }
-
-        /// Mutes (`false`) or unmutes the track; true where that changed anything.
-        pub fn set_enabled(&self, enabled: bool) -> bool {
-            self.track_state().set_enabled(enabled)
-        }
-
-        /// Live, or ended for good.
-        #[must_use]
-        pub fn state(&self) -> $crate::media_stream_track::RtcTrackState {
-            self.track_state().state()
-        }
-    };
-}
-
-pub(crate) use track_methods;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use crate::{
     RtcError, RtcErrorType,
     media_stream_track::MediaStreamTrack,
+    pipeline::video_send::Degradation,
     rtp_parameters::{DegradationPreference, RtpEncodingParameters, RtpParameters, transaction_id},
     session::{PeerSession, TransceiverMedia, from_jsep},
     stats::{RtcStats, report},
@@ -46,6 +47,18 @@ impl VideoEncoderBackend {
 pub(crate) struct SenderSettings {
     degradation_preference: Mutex<Option<DegradationPreference>>,
     encoder_backend: Mutex<VideoEncoderBackend>,
+}
+
+impl SenderSettings {
+    /// What gives way first where the path carries too little.
+    pub(crate) fn degradation(&self) -> Degradation {
+        match *self.degradation_preference.lock() {
+            None | Some(DegradationPreference::Balanced) => Degradation::Balanced,
+            Some(DegradationPreference::MaintainFramerate) => Degradation::MaintainFramerate,
+            Some(DegradationPreference::MaintainResolution) => Degradation::MaintainResolution,
+            Some(DegradationPreference::MaintainFramerateAndResolution) => Degradation::Disabled,
+        }
+    }
 }
 
 /// A sender. Clones share it.

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use lk_types::Rotation;
 use thiserror::Error;
 
 use crate::video_source::VideoResolution;
@@ -31,6 +32,28 @@ pub enum VideoRotation {
     VideoRotation180 = 180,
     /// Three quarters.
     VideoRotation270 = 270,
+}
+
+impl From<Rotation> for VideoRotation {
+    fn from(rotation: Rotation) -> Self {
+        match rotation {
+            Rotation::None => Self::VideoRotation0,
+            Rotation::Quarter => Self::VideoRotation90,
+            Rotation::Half => Self::VideoRotation180,
+            Rotation::ThreeQuarters => Self::VideoRotation270,
+        }
+    }
+}
+
+impl From<VideoRotation> for Rotation {
+    fn from(rotation: VideoRotation) -> Self {
+        match rotation {
+            VideoRotation::VideoRotation0 => Self::None,
+            VideoRotation::VideoRotation90 => Self::Quarter,
+            VideoRotation::VideoRotation180 => Self::Half,
+            VideoRotation::VideoRotation270 => Self::ThreeQuarters,
+        }
+    }
 }
 
 /// Packed formats of four bytes for each pixel. The names give the bytes of a little-endian word from the

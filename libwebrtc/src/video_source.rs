@@ -49,21 +49,24 @@ impl RtcVideoSource {
 pub mod native {
     use std::fmt;
     use std::sync::Arc;
-    use std::time::{SystemTime, UNIX_EPOCH};
+    use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+    use lk_types::{Codec, EncodedVideo, LayerFrame};
     use parking_lot::Mutex;
 
     use super::{EncodedRateControl, VideoResolution};
     use crate::native::packet_trailer::PacketTrailerHandler;
+    use crate::pipeline::video_source::{CapturedFrame, CapturedPicture, VideoSource};
     use crate::video_frame::native::{DmaBufPixelFormat, NativeBuffer};
     use crate::video_frame::{
-        EncodedVideoFrame, FrameMetadata, VideoBuffer, VideoBufferType, VideoFrame, VideoRotation,
+        EncodedFrameType, EncodedVideoCodec, EncodedVideoFrame, FrameMetadata, I420Buffer,
+        VideoBuffer, VideoBufferType, VideoFrame, VideoRotation,
     };
     use crate::video_sink::VideoSinks;
 
     /// Takes the program's pictures. Clones share the source.
     ///
-    /// Pictures reach the streams on its tracks; encoding and sending are not part of this build.
+    /// They reach the streams on its tracks, and encoders where a track is published.
     #[derive(Clone)]
     pub struct NativeVideoSource {
         inner: Arc<Inner>,
@@ -71,8 +74,7 @@ pub mod native {
 
     struct Inner {
         resolution: VideoResolution,
-        is_screencast: bool,
-        encoded: bool,
+        source: VideoSource,
         sinks: VideoSinks,
         packet_trailer: Mutex<Option<PacketTrailerHandler>>,
     }
@@ -81,8 +83,8 @@ pub mod native {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.debug_struct("NativeVideoSource")
                 .field("resolution", &self.inner.resolution)
-                .field("is_screencast", &self.inner.is_screencast)
-                .field("encoded", &self.inner.encoded)
+                .field("is_screencast", &self.inner.source.is_screen())
+                .field("encoded", &self.inner.source.is_encoded())
                 .finish_non_exhaustive()
         }
     }
@@ -111,8 +113,7 @@ pub mod native {
             Self {
                 inner: Arc::new(Inner {
                     resolution,
-                    is_screencast,
-                    encoded,
+                    source: VideoSource::new(is_screencast, encoded),
                     sinks,
                     packet_trailer,
                 }),
@@ -124,12 +125,33 @@ pub mod native {
             if frame.buffer.as_ref().buffer_type() == VideoBufferType::Native {
                 return false;
             }
-            let timestamp_us = if frame.timestamp_us == 0 {
-                now_us()
-            } else {
-                frame.timestamp_us
-            };
-            self.inner.sinks.deliver(frame, timestamp_us)
+            let timestamp_us = timestamp(frame.timestamp_us);
+            let watched = self.inner.sinks.deliver(frame, timestamp_us);
+            if !self.inner.source.is_sent() {
+                return watched;
+            }
+            let image = frame.buffer.as_ref().to_i420();
+            self.send(image, frame.rotation) | watched
+        }
+
+        /// [`capture_frame`](Self::capture_frame) of a picture that nobody else needs: it is not copied.
+        pub fn capture_picture(&self, frame: VideoFrame<I420Buffer>) -> bool {
+            let watched = self
+                .inner
+                .sinks
+                .deliver(&frame, timestamp(frame.timestamp_us));
+            if !self.inner.source.is_sent() {
+                return watched;
+            }
+            self.send(frame.buffer, frame.rotation) | watched
+        }
+
+        fn send(&self, image: I420Buffer, rotation: VideoRotation) -> bool {
+            self.inner.source.push_picture(&CapturedPicture {
+                image: Arc::new(image.into_picture()),
+                rotation: rotation.into(),
+                captured: Instant::now(),
+            })
         }
 
         /// Captures a DMA-BUF; `pixel_format` is 0 for NV12 and anything else for YUV420M. False: nobody here
@@ -194,26 +216,48 @@ pub mod native {
             })
         }
 
-        /// Captures a frame that the program encoded. False: sending video is not part of this build.
+        /// Captures a frame that the program encoded. False where it is not sent: the source is not for encoded
+        /// frames, nobody publishes it, or frames before it were lost and it is not a key frame.
         pub fn capture_encoded_frame(&self, frame: &EncodedVideoFrame<'_>) -> bool {
-            log::debug!(
-                "an encoded {:?} frame of {} bytes is dropped",
-                frame.codec,
-                frame.payload.len()
-            );
-            false
+            if !self.inner.source.is_encoded() || frame.payload.is_empty() {
+                return false;
+            }
+            let encoded = EncodedVideo {
+                codec: match frame.codec {
+                    EncodedVideoCodec::H264 => Codec::H264,
+                    EncodedVideoCodec::H265 => Codec::H265,
+                    EncodedVideoCodec::VP8 => Codec::Vp8,
+                    EncodedVideoCodec::VP9 => Codec::Vp9,
+                    EncodedVideoCodec::AV1 => Codec::Av1,
+                },
+                payload: frame.payload.to_vec(),
+                keyframe: frame.frame_type == EncodedFrameType::Key,
+                width: frame.resolution.width,
+                height: frame.resolution.height,
+                end_of_picture: true,
+                layer: LayerFrame::default(),
+                qp: None,
+            };
+            self.inner.source.push_frame(&CapturedFrame {
+                frame: Arc::new(encoded),
+                captured: Instant::now(),
+            })
         }
 
         /// Whether a key frame was asked for since the last call.
         #[must_use]
         pub fn take_keyframe_request(&self) -> bool {
-            false
+            self.inner.source.take_keyframe_request()
         }
 
         /// The rate that was asked for since the last call.
         #[must_use]
         pub fn take_rate_control_request(&self) -> Option<EncodedRateControl> {
-            None
+            let advice = self.inner.source.take_advice()?;
+            Some(EncodedRateControl {
+                target_bitrate_bps: advice.bitrate,
+                framerate_fps: advice.framerate,
+            })
         }
 
         /// Sets the handler that carries the frames' metadata.
@@ -229,6 +273,19 @@ pub mod native {
 
         pub(crate) fn sinks(&self) -> &VideoSinks {
             &self.inner.sinks
+        }
+
+        pub(crate) fn source(&self) -> &VideoSource {
+            &self.inner.source
+        }
+    }
+
+    /// What the program said, or now.
+    fn timestamp(timestamp_us: i64) -> i64 {
+        if timestamp_us == 0 {
+            now_us()
+        } else {
+            timestamp_us
         }
     }
 

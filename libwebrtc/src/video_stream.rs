@@ -44,7 +44,7 @@ pub mod native {
                 options.queue_size_frames,
                 DEFAULT_QUEUE_SIZE_FRAMES,
             )));
-            video_track.sinks().add(&queue);
+            video_track.add_queue(&queue);
             Self {
                 track: video_track,
                 queue,
@@ -96,7 +96,9 @@ pub mod native {
 
         use super::*;
         use crate::media_stream_track::RtcTrackState;
+        use crate::pipeline::video_recv::VideoRecv;
         use crate::video_frame::{I420Buffer, VideoFrame, VideoRotation};
+        use crate::video_sink::VideoSinks;
         use crate::video_source::{VideoResolution, native::NativeVideoSource};
 
         fn poll(stream: &mut NativeVideoStream) -> Poll<Option<BoxVideoFrame>> {
@@ -131,7 +133,12 @@ pub mod native {
 
         #[test]
         fn a_stream_ends_with_its_track_even_if_it_comes_late() {
-            let track = RtcVideoTrack::remote("v");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .expect("a runtime");
+            let sinks = Arc::new(VideoSinks::default());
+            let receiver = VideoRecv::new(runtime.handle().clone(), sinks.clone(), |_| {});
+            let track = RtcVideoTrack::remote("v", receiver, sinks);
             let mut early = NativeVideoStream::new(track.clone());
             assert!(poll(&mut early).is_pending());
             track.end();

@@ -1,12 +1,17 @@
 //! Video tracks, local and remote.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::media_stream_track::{TrackState, track_methods};
+use crate::frame_queue::FrameQueue;
+use crate::media_stream_track::{RtcTrackState, TrackState};
 use crate::native::packet_trailer::PacketTrailerHandler;
+use crate::pipeline::video_recv::VideoRecv;
+use crate::pipeline::video_send::{VideoSend, VideoSendStats};
+use crate::pipeline::video_source::VideoSource;
+use crate::video_frame::BoxVideoFrame;
 use crate::video_sink::VideoSinks;
 use crate::video_source::native::NativeVideoSource;
 
@@ -20,25 +25,28 @@ struct Inner {
     state: TrackState,
     origin: Origin,
     packet_trailer: Mutex<Option<PacketTrailerHandler>>,
+    /// Pipelines that send the track; they learn of mute.
+    senders: Mutex<Vec<Weak<VideoSend>>>,
 }
 
 /// Where the pictures come from.
 enum Origin {
     Local(NativeVideoSource),
-    Remote(VideoSinks),
+    Remote {
+        receiver: VideoRecv,
+        sinks: Arc<VideoSinks>,
+    },
 }
 
 impl RtcVideoTrack {
-    track_methods!();
-
     /// A track of a local source.
     pub(crate) fn local(id: &str, source: NativeVideoSource) -> Self {
         Self::new(id, Origin::Local(source))
     }
 
     /// A track of a receiver.
-    pub(crate) fn remote(id: &str) -> Self {
-        Self::new(id, Origin::Remote(VideoSinks::default()))
+    pub(crate) fn remote(id: &str, receiver: VideoRecv, sinks: Arc<VideoSinks>) -> Self {
+        Self::new(id, Origin::Remote { receiver, sinks })
     }
 
     fn new(id: &str, origin: Origin) -> Self {
@@ -48,8 +56,78 @@ impl RtcVideoTrack {
                 state,
                 origin,
                 packet_trailer: Mutex::new(None),
+                senders: Mutex::default(),
             }),
         }
+    }
+
+    /// The track's identifier, as in `a=msid`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.inner.state.id().to_owned()
+    }
+
+    /// Whether media passes. A disabled track is muted but stays negotiated.
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        self.inner.state.enabled()
+    }
+
+    /// Mutes (`false`) or unmutes the track; true where that changed anything.
+    pub fn set_enabled(&self, enabled: bool) -> bool {
+        let changed = self.inner.state.set_enabled(enabled);
+        if changed {
+            self.tell_senders();
+        }
+        changed
+    }
+
+    /// Live, or ended for good.
+    #[must_use]
+    pub fn state(&self) -> RtcTrackState {
+        self.inner.state.state()
+    }
+
+    /// Keeps all pictures back (`true`) or lets them pass again, whatever the enabled flag says.
+    pub(crate) fn withhold(&self, withhold: bool) {
+        self.inner.state.withhold(withhold);
+        self.tell_senders();
+    }
+
+    /// Whether pictures pass: enabled, not withheld and live.
+    pub(crate) fn passes(&self) -> bool {
+        self.inner.state.passes()
+    }
+
+    fn tell_senders(&self) {
+        let mut senders = self.inner.senders.lock();
+        // Read under the lock, so that the last word wins.
+        let passes = self.passes();
+        senders.retain(|sender| match sender.upgrade() {
+            Some(sender) => {
+                sender.set_enabled(passes);
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// Lets a pipeline follow mute and unmute from now on.
+    pub(crate) fn attach_sender(&self, sender: &Arc<VideoSend>) {
+        let mut senders = self.inner.senders.lock();
+        senders.retain(|known| known.strong_count() > 0);
+        senders.push(Arc::downgrade(sender));
+        // Under the lock, so that no change slips between.
+        sender.set_enabled(self.inner.state.passes());
+    }
+
+    /// Figures of what is sent, while it is sent.
+    pub(crate) fn send_stats(&self) -> Option<VideoSendStats> {
+        let senders = self.inner.senders.lock();
+        senders
+            .iter()
+            .find_map(Weak::upgrade)
+            .map(|sender| sender.stats())
     }
 
     /// Sets the handler that fills in the metadata of received frames.
@@ -67,20 +145,32 @@ impl RtcVideoTrack {
         &self.inner.state
     }
 
-    /// Who gets the track's pictures.
-    pub(crate) fn sinks(&self) -> &VideoSinks {
+    /// What a sender sends; nothing for a remote track.
+    pub(crate) fn source(&self) -> Option<&VideoSource> {
         match &self.inner.origin {
-            Origin::Local(source) => source.sinks(),
-            Origin::Remote(sinks) => sinks,
+            Origin::Local(source) => Some(source.source()),
+            Origin::Remote { .. } => None,
+        }
+    }
+
+    /// Gives the track's pictures to a queue from now on; one that comes after the end ends at once.
+    pub(crate) fn add_queue(&self, queue: &Arc<FrameQueue<BoxVideoFrame>>) {
+        match &self.inner.origin {
+            Origin::Local(source) => source.sinks().add(queue),
+            Origin::Remote { receiver, sinks } => {
+                sinks.add(queue);
+                receiver.watched();
+            }
         }
     }
 
     /// Says that the source is gone for good; streams on the track end.
     pub(crate) fn end(&self) {
-        if self.inner.state.end()
-            && let Origin::Remote(sinks) = &self.inner.origin
-        {
-            sinks.end();
+        if self.inner.state.end() {
+            match &self.inner.origin {
+                Origin::Remote { receiver, .. } => receiver.end(),
+                Origin::Local(_) => self.tell_senders(),
+            }
         }
     }
 }

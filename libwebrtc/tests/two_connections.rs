@@ -1,8 +1,11 @@
 //! Two peer connections of ours in one process, over the loopback interface, through the public API only.
 
+mod common;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::{Pair, connected, sending, tracks, within};
 use libwebrtc::audio_source::native::NativeAudioSource;
 use libwebrtc::audio_stream::native::NativeAudioStream;
 use libwebrtc::peer_connection_factory::native::PeerConnectionFactoryExt;
@@ -11,139 +14,6 @@ use libwebrtc::stats::RtcStats;
 use libwebrtc::video_source::native::NativeVideoSource;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
-
-/// Long enough for a loaded machine; nothing waits this long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Pair {
-    factory: PeerConnectionFactory,
-    alice: PeerConnection,
-    bob: PeerConnection,
-}
-
-impl Pair {
-    /// Two connections that give each other their candidates.
-    fn new() -> Self {
-        let factory = PeerConnectionFactory::default();
-        let connection = || {
-            factory
-                .create_peer_connection(RtcConfiguration::default())
-                .expect("a connection can be made")
-        };
-        let (alice, bob) = (connection(), connection());
-        trickle(&alice, &bob);
-        trickle(&bob, &alice);
-        Self {
-            factory,
-            alice,
-            bob,
-        }
-    }
-
-    /// Offers from Alice to Bob and answers back.
-    async fn negotiate(&self) {
-        exchange(&self.alice, &self.bob).await;
-    }
-
-    fn close(&self) {
-        self.alice.close();
-        self.bob.close();
-    }
-}
-
-/// Hands one side's candidates to the other as soon as that can take them.
-fn trickle(from: &PeerConnection, to: &PeerConnection) {
-    let (sender, mut candidates) = mpsc::unbounded_channel::<IceCandidate>();
-    from.on_ice_candidate(Some(Box::new(move |candidate| {
-        // The other side may be gone by now.
-        let _ = sender.send(candidate);
-    })));
-    let to = to.clone();
-    tokio::spawn(async move {
-        while let Some(candidate) = candidates.recv().await {
-            while to.current_remote_description().is_none()
-                && to.signaling_state() == SignalingState::Stable
-            {
-                tokio::task::yield_now().await;
-            }
-            let parsed = IceCandidate::parse(
-                &candidate.sdp_mid(),
-                candidate.sdp_mline_index(),
-                &candidate.candidate(),
-            );
-            let added = to
-                .add_ice_candidate(parsed.expect("our own candidate can be read"))
-                .await;
-            assert!(
-                added.is_ok() || to.signaling_state() == SignalingState::Closed,
-                "{added:?}"
-            );
-        }
-    });
-}
-
-async fn exchange(from: &PeerConnection, to: &PeerConnection) {
-    let offer = from
-        .create_offer(OfferOptions::default())
-        .await
-        .expect("offer");
-    from.set_local_description(offer.clone())
-        .await
-        .expect("our offer");
-    let offer = SessionDescription::parse(&offer.to_string(), SdpType::Offer)
-        .expect("our offer can be read");
-    to.set_remote_description(offer).await.expect("their offer");
-    let answer = to
-        .create_answer(AnswerOptions::default())
-        .await
-        .expect("answer");
-    to.set_local_description(answer.clone())
-        .await
-        .expect("our answer");
-    from.set_remote_description(answer)
-        .await
-        .expect("their answer");
-}
-
-async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
-    }
-}
-
-/// Fires as often as the connection says that it is connected.
-fn connected(connection: &PeerConnection) -> mpsc::UnboundedReceiver<()> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    connection.on_connection_state_change(Some(Box::new(move |state| {
-        if state == PeerConnectionState::Connected {
-            // The test may be over.
-            let _ = sender.send(());
-        }
-    })));
-    receiver
-}
-
-fn tracks(connection: &PeerConnection) -> mpsc::UnboundedReceiver<MediaStreamTrack> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    connection.on_track(Some(Box::new(move |event| {
-        assert_eq!(
-            event.receiver.track().map(|track| track.id()),
-            Some(event.track.id())
-        );
-        // The test may be over.
-        let _ = sender.send(event.track);
-    })));
-    receiver
-}
-
-fn sending() -> RtpTransceiverInit {
-    RtpTransceiverInit {
-        direction: RtpTransceiverDirection::SendOnly,
-        stream_ids: vec!["stream".to_owned()],
-        send_encodings: vec![RtpEncodingParameters::default()],
-    }
-}
 
 /// Feeds a tone of 440 Hz in real time until the source is dropped by everybody else.
 fn play_tone(source: NativeAudioSource) -> tokio::task::JoinHandle<()> {

@@ -17,9 +17,6 @@ use super::opus_stream::OpusStream;
 
 /// Sound in one pull.
 const TICK: Duration = Duration::from_millis(10);
-/// Pulls of an idle stream (one without packets for a second) before pulling stops: listeners hear silence until then,
-/// long enough for whatever of theirs waits for the end of speech.
-const IDLE_PULLS: u32 = 400;
 /// Packets that may wait while nobody listens; what a listener hears first is newer than they are.
 const UNHEARD_PACKETS: usize = 50;
 
@@ -34,8 +31,9 @@ pub(crate) struct AudioRecvParams {
 
 /// One received track. Clones are the same track.
 ///
-/// A task pulls 10 ms every 10 ms while somebody listens and packets come; else nothing runs, and packets are only
-/// counted.
+/// From its first packet on, a task pulls 10 ms every 10 ms while somebody listens. A listener gets silence where
+/// nothing comes, as long as it stays: hosts tell the time, and the end of speech, by the frames they get. While
+/// nobody listens nothing runs, and packets are only counted.
 #[derive(Clone, Debug)]
 pub(crate) struct AudioRecv {
     shared: Arc<Shared>,
@@ -150,10 +148,9 @@ impl State {
     }
 }
 
-/// Pulls while somebody listens and something comes.
+/// Pulls while somebody listens.
 async fn pull(shared: Weak<Shared>) {
     let mut due = aligned(Instant::now());
-    let mut idle_pulls = 0;
     loop {
         tokio::time::sleep_until(due).await;
         let Some(shared) = shared.upgrade() else {
@@ -161,12 +158,11 @@ async fn pull(shared: Weak<Shared>) {
         };
         let now = Instant::now();
         let state = &mut *shared.state.lock();
-        if state.ended || state.sinks.is_empty() || idle_pulls > IDLE_PULLS {
+        if state.ended || state.sinks.is_empty() {
             state.pulling = false;
             return;
         }
-        let pulled = state.jitter.pull_into(now.into_std(), &mut state.pcm);
-        idle_pulls = if pulled.idle { idle_pulls + 1 } else { 0 };
+        state.jitter.pull_into(now.into_std(), &mut state.pcm);
         let channels =
             u32::try_from(state.jitter.channels()).expect("a decoder has 1 or 2 channels");
         state.sinks.push(

@@ -15,3 +15,14 @@ mod opus_stream;
 mod tap;
 #[cfg(test)]
 mod tests;
+pub(crate) mod video_recv;
+pub(crate) mod video_send;
+pub(crate) mod video_source;
+
+/// Runs a thread's work: a panic in it is a bug of ours, ends that work alone and is logged.
+fn guarded(what: &str, work: impl FnOnce()) {
+    let work = std::panic::AssertUnwindSafe(work);
+    if std::panic::catch_unwind(work).is_err() {
+        log::error!("{what}: ended by a panic");
+    }
+}

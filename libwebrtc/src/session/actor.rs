@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lk_engine::{ChannelKey, Engine, Event, IncomingRtp, LocalCandidate, Transport};
+use lk_engine::{ChannelKey, Engine, Event, IncomingRtp, KeyframeKind, LocalCandidate, Transport};
 use lk_jsep::plan::{IceParameters, Plan};
 use lk_net::UdpSockets;
-use lk_types::Mid;
+use lk_types::{Mid, Ssrc};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
@@ -22,7 +22,7 @@ use super::internal;
 use super::media::MediaEntry;
 use super::observers::Observers;
 use super::outbox::Outbox;
-use super::senders::{OutgoingPacket, Senders};
+use super::senders::{NumberedFrame, OutgoingPacket, Senders};
 use super::state::States;
 use super::stats::SessionStats;
 use crate::data_channel::{DataBuffer, DataChannel, DataChannelState};
@@ -32,6 +32,8 @@ use crate::{RtcError, RtcErrorType};
 
 /// Packets that pipelines may have queued for the actor before they wait.
 const PACKET_QUEUE: usize = 256;
+/// Video frames that encoders may have queued for the actor before they wait.
+const FRAME_QUEUE: usize = 16;
 /// Packets taken from the queue before the sockets get a turn.
 const PACKET_BATCH: usize = 64;
 
@@ -63,6 +65,8 @@ pub(crate) enum Command {
         binary: bool,
     },
     CloseChannel(Arc<Channel>),
+    /// The decoder of one of the peer's sources cannot go on without a key frame.
+    WantKeyframe(Ssrc),
     Stats(oneshot::Sender<SessionStats>),
     Close,
 }
@@ -76,6 +80,7 @@ pub(crate) struct Actor {
     /// For channels that the peer opens; weak, so that the queue ends with the last handle.
     own_commands: mpsc::WeakUnboundedSender<Command>,
     packets: mpsc::Receiver<OutgoingPacket>,
+    frames: mpsc::Receiver<NumberedFrame>,
     observers: Arc<Observers>,
     states: Arc<States>,
     channels: HashMap<ChannelKey, Arc<Channel>>,
@@ -100,17 +105,19 @@ impl Actor {
         states: Arc<States>,
     ) -> Self {
         let (packet_sender, packets) = mpsc::channel(PACKET_QUEUE);
+        let (frame_sender, frames) = mpsc::channel(FRAME_QUEUE);
         Self {
             engine,
             sockets: UdpSockets::new(),
             outbox: Outbox::default(),
             commands,
             packets,
+            frames,
             observers,
             states,
             channels: HashMap::new(),
             media: HashMap::new(),
-            senders: Senders::new(packet_sender, runtime),
+            senders: Senders::new(packet_sender, frame_sender, runtime),
             own_commands,
             gathered: None,
             candidates: Vec::new(),
@@ -141,6 +148,7 @@ impl Actor {
                         self.send_packet(&packet);
                     }
                 }
+                Some(frame) = self.frames.recv() => self.send_frame(&frame),
                 index = self.sockets.readable() => self.receive(index),
                 () = &mut timer, if deadline.is_some() => {
                     self.engine.handle_timeout(Instant::now());
@@ -245,6 +253,10 @@ impl Actor {
                 Some(key) => self.engine.close_channel(key, Instant::now()),
                 None => channel.enter(DataChannelState::Closed),
             },
+            Command::WantKeyframe(ssrc) => {
+                self.engine
+                    .request_keyframe(ssrc, KeyframeKind::Pli, Instant::now());
+            }
             Command::Stats(reply) => {
                 let stats = SessionStats {
                     engine: self.engine.stats(),
@@ -365,6 +377,9 @@ impl Actor {
     /// Lets the pipelines follow the negotiated media and the application's tracks.
     fn follow(&mut self, media: Vec<MediaEntry>) {
         self.senders.follow(&media);
+        if let Some(desired) = self.senders.desired_bitrate() {
+            self.engine.set_bitrate(0, desired, Instant::now());
+        }
         self.media = media
             .into_iter()
             .filter_map(|entry| Some((entry.mid()?.clone(), entry)))
@@ -376,6 +391,18 @@ impl Actor {
         if let Err(error) = self.engine.send_rtp(&packet.as_rtp(), now) {
             // A stream that was just removed still has packets in the queue.
             log::trace!("packet not sent: {error}");
+        }
+        self.outbox.drain(&mut self.engine);
+    }
+
+    fn send_frame(&mut self, frame: &NumberedFrame) {
+        let now = Instant::now();
+        for packet in frame.packets() {
+            if let Err(error) = self.engine.send_rtp(&packet, now) {
+                // As above; the rest of the frame has nowhere to go either.
+                log::trace!("frame not sent: {error}");
+                break;
+            }
         }
         self.outbox.drain(&mut self.engine);
     }
@@ -410,11 +437,10 @@ impl Actor {
             Event::ReceiverReport {
                 ssrc,
                 fraction_lost,
-                rtt,
-            } => self.senders.receiver_report(ssrc, fraction_lost, rtt),
-            Event::Remb { bitrate, .. } | Event::Bandwidth(bitrate) => {
-                self.senders.bandwidth(bitrate)
-            }
+                ..
+            } => self.senders.receiver_report(ssrc, fraction_lost),
+            Event::Remb { bitrate, .. } => self.senders.limited(bitrate),
+            Event::Bandwidth(bitrate) => self.senders.estimated(bitrate),
             Event::ChannelOpen(key) => {
                 let id = self.engine.channel_id(key);
                 if let Some(channel) = self.channels.get(&key) {
@@ -460,7 +486,7 @@ impl Actor {
         }
     }
 
-    fn states_changed(&self) {
+    fn states_changed(&mut self) {
         let changes = self
             .states
             .follow(self.engine.ice_state(), self.engine.dtls_state());

@@ -6,14 +6,20 @@ use std::sync::Arc;
 use lk_engine::{IncomingRtp, SenderReport};
 use lk_jsep::plan::MediaPlan;
 use lk_jsep::{Encoding, Session, Transceiver, TransceiverId};
+use lk_media::video::RtpPacket;
 use lk_types::{Codec, MediaKind, Mid, Pt};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::actor::Command;
 
 use crate::audio_track::RtcAudioTrack;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::pipeline::audio_recv::{AudioRecv, AudioRecvParams, IncomingAudio};
+use crate::pipeline::video_recv::{IncomingVideo, VideoRecv};
 use crate::rtp_sender::SenderSettings;
+use crate::video_sink::VideoSinks;
 use crate::video_track::RtcVideoTrack;
 
 /// Payload types that no packet has, for the time before the first exchange.
@@ -32,31 +38,47 @@ pub(crate) struct TransceiverMedia {
     receiver_track: MediaStreamTrack,
     /// Decodes the receiver's audio while somebody listens.
     audio: Option<AudioRecv>,
+    /// Decodes the receiver's video while somebody watches.
+    video: Option<VideoRecv>,
     /// What the application set for the sender beside what is negotiated.
     settings: SenderSettings,
 }
 
 impl TransceiverMedia {
-    fn new(transceiver: &Transceiver, runtime: &Handle) -> Self {
+    fn new(
+        transceiver: &Transceiver,
+        runtime: &Handle,
+        commands: &mpsc::WeakUnboundedSender<Command>,
+    ) -> Self {
         let track_id = &transceiver.receiver().track_id;
-        let (receiver_track, audio) = match transceiver.kind() {
+        let (receiver_track, audio, video) = match transceiver.kind() {
             MediaKind::Audio => match AudioRecv::new(runtime.clone(), NOTHING_NEGOTIATED) {
                 Ok(audio) => (
                     MediaStreamTrack::Audio(RtcAudioTrack::remote(track_id, audio.clone())),
                     Some(audio),
+                    None,
                 ),
                 Err(error) => {
                     log::error!("audio receiver: {error}");
                     (
                         MediaStreamTrack::Audio(RtcAudioTrack::silent(track_id)),
                         None,
+                        None,
                     )
                 }
             },
-            MediaKind::Video => (
-                MediaStreamTrack::Video(RtcVideoTrack::remote(track_id)),
-                None,
-            ),
+            MediaKind::Video => {
+                let sinks = Arc::new(VideoSinks::default());
+                let commands = commands.clone();
+                let video = VideoRecv::new(runtime.clone(), sinks.clone(), move |ssrc| {
+                    if let Some(commands) = commands.upgrade() {
+                        // After close nobody sends pictures anyway.
+                        let _ = commands.send(Command::WantKeyframe(ssrc));
+                    }
+                });
+                let track = RtcVideoTrack::remote(track_id, video.clone(), sinks);
+                (MediaStreamTrack::Video(track), None, Some(video))
+            }
         };
         Self {
             id: transceiver.id(),
@@ -64,6 +86,7 @@ impl TransceiverMedia {
             sender_track: Mutex::new(None),
             receiver_track,
             audio,
+            video,
             settings: SenderSettings::default(),
         }
     }
@@ -97,6 +120,11 @@ impl TransceiverMedia {
         self.audio.as_ref()
     }
 
+    /// The video receiver, for its counters.
+    pub(crate) fn video(&self) -> Option<&VideoRecv> {
+        self.video.as_ref()
+    }
+
     /// A packet came in for the m-line.
     pub(crate) fn receive(&self, packet: &IncomingRtp) {
         if self.receiver_track.withheld() {
@@ -115,11 +143,37 @@ impl TransceiverMedia {
                 },
             );
         }
+        if let Some(video) = &self.video {
+            video.push(IncomingVideo {
+                ssrc: packet.ssrc,
+                pt: packet.pt,
+                rotation: packet.rotation,
+                packet: RtpPacket {
+                    sequence: packet.sequence_number,
+                    timestamp: packet.timestamp,
+                    marker: packet.marker,
+                    arrival: packet.arrival,
+                    payload: packet.payload.clone(),
+                    descriptor: packet.dependency_descriptor.clone(),
+                },
+            });
+        }
     }
 
     /// Takes the payload types of a new exchange over.
     fn renegotiated(&self, plan: Option<&MediaPlan>) {
-        let (Some(audio), Some(plan)) = (&self.audio, plan) else {
+        let Some(plan) = plan else {
+            return;
+        };
+        if let Some(video) = &self.video {
+            video.set_codecs(
+                plan.codecs
+                    .iter()
+                    .map(|codec| (codec.pt, codec.codec))
+                    .collect(),
+            );
+        }
+        let Some(audio) = &self.audio else {
             return;
         };
         let pt = |wanted| {
@@ -141,13 +195,11 @@ impl TransceiverMedia {
 
     /// The peer stopped sending: streams that listen now end, the track may carry another source later.
     pub(crate) fn end_streams(&self) {
-        match &self.receiver_track {
-            MediaStreamTrack::Audio(_) => {
-                if let Some(audio) = &self.audio {
-                    audio.end_streams();
-                }
-            }
-            MediaStreamTrack::Video(track) => track.sinks().end_streams(),
+        if let Some(audio) = &self.audio {
+            audio.end_streams();
+        }
+        if let Some(video) = &self.video {
+            video.end_streams();
         }
     }
 
@@ -156,6 +208,9 @@ impl TransceiverMedia {
         self.receiver_track.end();
         if let Some(audio) = &self.audio {
             audio.end();
+        }
+        if let Some(video) = &self.video {
+            video.end();
         }
     }
 }
@@ -193,13 +248,15 @@ impl MediaEntry {
 pub(crate) struct MediaTable {
     objects: HashMap<TransceiverId, Arc<TransceiverMedia>>,
     runtime: Handle,
+    commands: mpsc::WeakUnboundedSender<Command>,
 }
 
 impl MediaTable {
-    pub(crate) fn new(runtime: Handle) -> Self {
+    pub(crate) fn new(runtime: Handle, commands: mpsc::WeakUnboundedSender<Command>) -> Self {
         Self {
             objects: HashMap::new(),
             runtime,
+            commands,
         }
     }
 
@@ -226,7 +283,10 @@ impl MediaTable {
         for transceiver in session.transceivers() {
             self.objects
                 .entry(transceiver.id())
-                .or_insert_with(|| Arc::new(TransceiverMedia::new(transceiver, &self.runtime)))
+                .or_insert_with(|| {
+                    let media = TransceiverMedia::new(transceiver, &self.runtime, &self.commands);
+                    Arc::new(media)
+                })
                 .renegotiated(transceiver.negotiated());
         }
         self.objects.retain(|id, media| {

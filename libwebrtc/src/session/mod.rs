@@ -95,7 +95,7 @@ impl PeerSession {
             shared: Arc::new(Shared {
                 jsep: Mutex::new(Jsep {
                     session,
-                    media: MediaTable::new(runtime.clone()),
+                    media: MediaTable::new(runtime.clone(), commands.downgrade()),
                 }),
                 operations: tokio::sync::Mutex::new(()),
                 observers,

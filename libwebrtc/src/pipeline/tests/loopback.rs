@@ -303,7 +303,7 @@ async fn nothing_runs_while_nobody_listens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_is_silence_and_then_rest() {
+async fn a_pause_is_silence_however_long_it_is() {
     let call = Call::new(opus(), 1, Conditions::PERFECT);
     let mut frames = call.listen(48_000, 1);
     call.play(440.0, 500);
@@ -313,13 +313,8 @@ async fn a_pause_is_silence_and_then_rest() {
     let pause = hear(&mut frames, 1_000).await;
     assert_eq!(pause.len() / 480, 100, "listeners hear silence");
     assert!(pause.iter().all(|sample| sample.unsigned_abs() < 10));
-    sleep(Duration::from_secs(6)).await;
-    assert!(hear(&mut frames, 0).await.len() < 48_000 * 7);
-    assert_eq!(
-        Handle::current().metrics().num_alive_tasks(),
-        1,
-        "only the sender is there, and waits"
-    );
+    let minute = hear(&mut frames, 60_000).await;
+    assert_eq!(minute.len(), 48_000 * 60, "a host may count on it");
     call.send.set_enabled(true);
     call.play(440.0, 500);
     let again = hear(&mut frames, 400).await;

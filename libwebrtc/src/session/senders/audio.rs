@@ -1,20 +1,21 @@
-//! Sending pipelines: which run, for which source, and the packets they give the actor.
+//! Sent audio tracks: which pipelines run, and the packets they give the actor.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use lk_engine::{AudioLevel, KeyframeKind, OutgoingRtp};
+use lk_engine::{AudioLevel, OutgoingRtp};
 use lk_jsep::TransceiverId;
 use lk_jsep::plan::MediaPlan;
 use lk_types::{Codec, Pt, Ssrc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::media::MediaEntry;
+use super::first_sequence;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::pipeline::audio_send::{AudioSend, AudioSendParams, OutgoingAudio};
+use crate::session::media::MediaEntry;
 
 /// Milliseconds in a packet where the peer names no other number (RFC 7587 §4.2).
 const DEFAULT_PTIME_MS: u32 = 20;
@@ -43,17 +44,19 @@ impl OutgoingPacket {
             marker: self.marker,
             captured: self.captured,
             audio_level: self.audio_level,
+            rotation: None,
+            dependency_descriptor: None,
             nackable: self.nackable,
             payload: &self.payload,
         }
     }
 }
 
-/// All sending pipelines of one connection.
-pub(crate) struct Senders {
+/// The audio pipelines of one connection.
+pub(super) struct AudioSenders {
     packets: mpsc::Sender<OutgoingPacket>,
     runtime: Handle,
-    audio: HashMap<TransceiverId, ActiveAudio>,
+    active: HashMap<TransceiverId, ActiveAudio>,
     /// Where each source's numbering stands: it goes on when a pipeline is replaced, because to the peer it is
     /// still the same stream.
     sequences: HashMap<Ssrc, Arc<AtomicU64>>,
@@ -67,23 +70,23 @@ struct ActiveAudio {
     pipeline: Arc<AudioSend>,
 }
 
-impl Senders {
-    pub(crate) fn new(packets: mpsc::Sender<OutgoingPacket>, runtime: Handle) -> Self {
+impl AudioSenders {
+    pub(super) fn new(packets: mpsc::Sender<OutgoingPacket>, runtime: Handle) -> Self {
         Self {
             packets,
             runtime,
-            audio: HashMap::new(),
+            active: HashMap::new(),
             sequences: HashMap::new(),
         }
     }
 
     /// Starts, changes and stops pipelines so that they match what is negotiated and set.
-    pub(crate) fn follow(&mut self, media: &[MediaEntry]) {
+    pub(super) fn follow(&mut self, media: &[MediaEntry]) {
         let mut wanted: HashMap<TransceiverId, Wanted> = media
             .iter()
             .filter_map(|entry| Some((entry.media().id(), wanted_audio(entry)?)))
             .collect();
-        self.audio.retain(|id, active| {
+        self.active.retain(|id, active| {
             let Some(wanted) = wanted.get(id) else {
                 return false;
             };
@@ -96,10 +99,10 @@ impl Senders {
             }
             true
         });
-        wanted.retain(|id, _| !self.audio.contains_key(id));
+        wanted.retain(|id, _| !self.active.contains_key(id));
         for (id, wanted) in wanted {
             if let Some(active) = self.start(wanted) {
-                self.audio.insert(id, active);
+                self.active.insert(id, active);
             }
         }
     }
@@ -156,29 +159,28 @@ impl Senders {
     }
 
     /// The transport came up: what was sent before is lost.
-    pub(crate) fn connected(&self) {
-        for active in self.audio.values() {
+    pub(super) fn connected(&self) {
+        for active in self.active.values() {
             active.pipeline.restart();
         }
     }
 
     /// Ends every pipeline.
-    pub(crate) fn stop_all(&mut self) {
-        self.audio.clear();
+    pub(super) fn stop_all(&mut self) {
+        self.active.clear();
     }
 
-    /// The peer wants a key frame of one of our sources.
-    pub(crate) fn keyframe(&self, _ssrc: Ssrc, _kind: KeyframeKind) {}
-
     /// The peer said how it receives one of our sources.
-    pub(crate) fn receiver_report(&self, ssrc: Ssrc, fraction_lost: f32, _rtt: Option<Duration>) {
-        for active in self.audio.values().filter(|active| active.ssrc == ssrc) {
+    pub(super) fn receiver_report(&self, ssrc: Ssrc, fraction_lost: f32) {
+        for active in self.active.values().filter(|active| active.ssrc == ssrc) {
             active.pipeline.report_loss(f64::from(fraction_lost));
         }
     }
 
-    /// What the path carries, bits per second.
-    pub(crate) fn bandwidth(&self, _bitrate: u64) {}
+    /// How many tracks are sent.
+    pub(super) fn count(&self) -> usize {
+        self.active.len()
+    }
 }
 
 /// What a sender should be doing.
@@ -243,12 +245,6 @@ fn parameter<'a>(fmtp: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 fn flag(fmtp: &[(String, String)], name: &str) -> bool {
     parameter(fmtp, name) == Some("1")
-}
-
-/// RFC 3550 §5.1 wants a number that an attacker cannot guess; the source is such a one already. Low, so that the
-/// 16 bits on the wire do not wrap among the first packets, before the peer has the keys (RFC 3711 §3.3.1).
-fn first_sequence(ssrc: Ssrc) -> u64 {
-    u64::from(ssrc.0.wrapping_mul(0x9e37_79b9) >> 17)
 }
 
 #[cfg(test)]
@@ -335,12 +331,5 @@ mod tests {
             audio_params(&plan(reversed), None).expect("opus").red_pt,
             None
         );
-    }
-
-    #[test]
-    fn numbering_starts_in_the_lower_half() {
-        for ssrc in [0, 1, 77, u32::MAX] {
-            assert!(first_sequence(Ssrc(ssrc)) < 0x8000);
-        }
     }
 }

@@ -1,0 +1,343 @@
+//! One RTP stream of a sent track: its encoder, its packetiser and its share of the rate.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use lk_codecs::video::{EncodeRequest, VideoEncoder, VideoEncoderConfig, VideoRates};
+use lk_media::video::{Packetizer, PacketizerConfig};
+use lk_types::{Codec, EncodedVideo, I420Picture, I420View, Pt, Rotation, ScalabilityMode, Ssrc};
+
+use super::pace::FrameLimiter;
+use super::stats::EncodingStats;
+use super::{EncodingParams, OutgoingFrame, VideoSendParams};
+
+/// Key frames of a stream are at least this far apart: wishes come from every receiver at once.
+const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
+/// Most bytes of payload and descriptor: an IPv6 packet of 1,280 bytes less its headers, RTP's with extensions,
+/// authentication and the two bytes of a retransmission.
+const MAX_PAYLOAD: usize = 1_120;
+/// A frame of more than this times the average is a huge one (W3C `hugeFramesSent`).
+const HUGE: f64 = 2.5;
+
+pub(super) struct Encoding {
+    codec: Codec,
+    pt: Pt,
+    mode: ScalabilityMode,
+    screen: bool,
+    params: EncodingParams,
+    packetizer: Packetizer,
+    encoder: Option<ActiveEncoder>,
+    limiter: FrameLimiter,
+    keyframe: bool,
+    last_keyframe: Option<Instant>,
+    rotation: Rotation,
+    scaled: I420Picture,
+    output: Vec<EncodedVideo>,
+    average_size: f64,
+    /// The encoder could not be made for this size; not tried again for it.
+    refused: Option<(u32, u32)>,
+    stats: EncodingStats,
+}
+
+struct ActiveEncoder {
+    encoder: Box<dyn VideoEncoder>,
+    size: (u32, u32),
+    told: VideoRates,
+}
+
+impl Encoding {
+    /// `None` where the stream cannot be packetised at all, which is logged.
+    pub(super) fn new(
+        track: &VideoSendParams,
+        params: EncodingParams,
+        screen: bool,
+    ) -> Option<Self> {
+        let config = PacketizerConfig {
+            max_payload: MAX_PAYLOAD,
+            mode: track.mode,
+            descriptor: track.descriptor,
+            first_picture_id: (params.ssrc.0 & 0x7fff) as u16,
+        };
+        let packetizer = match Packetizer::new(track.codec, config) {
+            Ok(packetizer) => packetizer,
+            Err(error) => {
+                log::error!("video stream {}: {error}", params.ssrc);
+                return None;
+            }
+        };
+        Some(Self {
+            codec: track.codec,
+            pt: track.pt,
+            mode: track.mode,
+            screen,
+            stats: EncodingStats::new(params.ssrc, track.codec),
+            params,
+            packetizer,
+            encoder: None,
+            limiter: FrameLimiter::default(),
+            keyframe: true,
+            last_keyframe: None,
+            rotation: Rotation::None,
+            scaled: I420Picture::default(),
+            output: Vec::new(),
+            average_size: 0.0,
+            refused: None,
+        })
+    }
+
+    pub(super) fn ssrc(&self) -> Ssrc {
+        self.params.ssrc
+    }
+
+    pub(super) fn params(&self) -> &EncodingParams {
+        &self.params
+    }
+
+    pub(super) fn stats(&self) -> &EncodingStats {
+        &self.stats
+    }
+
+    pub(super) fn set_params(&mut self, params: EncodingParams) {
+        if !params.active {
+            // Its memory is free while nobody watches; it comes back with a key frame.
+            self.encoder = None;
+        }
+        self.params = params;
+        self.stats.active = self.params.active;
+    }
+
+    pub(super) fn want_keyframe(&mut self) {
+        self.keyframe = true;
+    }
+
+    /// Frames that are not key frames are of no use now.
+    pub(super) fn awaits_keyframe(&self) -> bool {
+        self.last_keyframe.is_none()
+    }
+
+    /// The size of its pictures for one of the source's, before bandwidth has its say.
+    pub(super) fn size(&self, source: (u32, u32)) -> (u32, u32) {
+        let by = self.params.scale_down_by.max(1.0);
+        let scaled = |side: u32| ((f64::from(side) / by).round() as u32).clamp(1, side.max(1));
+        (scaled(source.0), scaled(source.1))
+    }
+
+    /// What it may send of so much.
+    pub(super) fn cap(&self, bitrate: u64) -> u64 {
+        bitrate.min(self.params.max_bitrate.unwrap_or(u64::MAX))
+    }
+
+    /// Encodes the picture in this stream's size; `None` where nothing is to be sent. `bitrate` 0 means that there
+    /// is no room for this stream.
+    pub(super) fn encode(
+        &mut self,
+        image: &I420View<'_>,
+        captured: Instant,
+        rotation: Option<Rotation>,
+        bitrate: u64,
+        framerate: f64,
+    ) -> Option<OutgoingFrame> {
+        if !self.params.active || bitrate == 0 {
+            self.encoder = None;
+            self.stats.active = false;
+            return None;
+        }
+        if !self.limiter.passes(captured, self.params.max_framerate) {
+            return None;
+        }
+        let size = self.size((image.width, image.height));
+        let framerate = framerate.min(self.params.max_framerate.unwrap_or(f64::MAX));
+        let rates = VideoRates {
+            bitrate,
+            framerate,
+            spatial_bitrates: None,
+        };
+        self.prepare(size, rates)?;
+        let began = Instant::now();
+        let scaled;
+        let image = if size == (image.width, image.height) {
+            image
+        } else {
+            if let Err(error) = lk_dsp::video::scale_i420(image, size.0, size.1, &mut self.scaled) {
+                log::error!("video stream {}: {error}", self.params.ssrc);
+                return None;
+            }
+            scaled = self.scaled.view();
+            &scaled
+        };
+        let keyframe = self.keyframe
+            && self
+                .last_keyframe
+                .is_none_or(|last| captured >= last + KEYFRAME_SPACING);
+        let active = self.encoder.as_mut()?;
+        self.output.clear();
+        let request = EncodeRequest {
+            keyframe,
+            timestamp: ticks(captured),
+        };
+        if let Err(error) = active.encoder.encode(image, request, &mut self.output) {
+            log::error!("video stream {}: {error}", self.params.ssrc);
+            // A new one may do better.
+            self.encoder = None;
+            return None;
+        }
+        self.stats.encode_time += began.elapsed();
+        self.stats.implementation = active.encoder.implementation();
+        self.stats.framerate = framerate;
+        self.stats.target_bitrate = bitrate;
+        let output = std::mem::take(&mut self.output);
+        let frame = self.send(&output, captured, rotation);
+        self.output = output;
+        frame
+    }
+
+    /// Makes the encoder that is needed, or tells the one that is there its rates.
+    fn prepare(&mut self, size: (u32, u32), rates: VideoRates) -> Option<()> {
+        if self.refused == Some(size) {
+            return None;
+        }
+        match &mut self.encoder {
+            Some(active) if active.size == size => {
+                if differs(&active.told, &rates) {
+                    if let Err(error) = active.encoder.set_rates(&rates) {
+                        log::warn!("video stream {}: {error}", self.params.ssrc);
+                    }
+                    active.told = rates;
+                }
+            }
+            slot => {
+                let config = VideoEncoderConfig {
+                    codec: self.codec,
+                    width: size.0,
+                    height: size.1,
+                    framerate: rates.framerate,
+                    bitrate: rates.bitrate,
+                    mode: self.mode,
+                    screen: self.screen,
+                    threads: 0,
+                };
+                match lk_codecs::video::encoder(&config) {
+                    Ok(encoder) => {
+                        *slot = Some(ActiveEncoder {
+                            encoder,
+                            size,
+                            told: rates,
+                        });
+                        self.keyframe = true;
+                        self.last_keyframe = None;
+                        self.stats.active = true;
+                    }
+                    Err(error) => {
+                        log::error!("video stream {}: {error}", self.params.ssrc);
+                        self.refused = Some(size);
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Sends a frame as the program encoded it.
+    pub(super) fn pass(
+        &mut self,
+        frame: &EncodedVideo,
+        captured: Instant,
+        framerate: f64,
+    ) -> Option<OutgoingFrame> {
+        if !self.params.active {
+            return None;
+        }
+        if frame.codec != self.codec {
+            log::warn!(
+                "video stream {}: a frame of {} in a stream of {} is dropped",
+                self.params.ssrc,
+                frame.codec,
+                self.codec
+            );
+            return None;
+        }
+        self.stats.active = true;
+        self.stats.framerate = framerate;
+        self.stats.implementation = "external";
+        self.send(std::slice::from_ref(frame), captured, None)
+    }
+
+    fn send(
+        &mut self,
+        output: &[EncodedVideo],
+        captured: Instant,
+        rotation: Option<Rotation>,
+    ) -> Option<OutgoingFrame> {
+        let last = output.last()?;
+        let size: usize = output.iter().map(|frame| frame.payload.len()).sum();
+        // Said with every picture that is turned, and with the first that is not any more.
+        let rotation = rotation.filter(|now| {
+            *now != Rotation::None || std::mem::replace(&mut self.rotation, *now) != *now
+        });
+        if let Some(rotation) = rotation {
+            self.rotation = rotation;
+        }
+        let mut packets = OutgoingFrame::new(
+            self.params.ssrc,
+            self.pt,
+            rtp_timestamp(self.params.ssrc, captured),
+            captured,
+            rotation,
+            size,
+        );
+        if let Err(error) = self
+            .packetizer
+            .packetize(output, |packet| packets.push(&packet))
+        {
+            log::error!("video stream {}: {error}", self.params.ssrc);
+        }
+        let keyframe = output.first().is_some_and(|frame| frame.keyframe);
+        if keyframe {
+            self.keyframe = false;
+            self.last_keyframe = Some(captured);
+        }
+        self.count(last, size, keyframe, output);
+        (!packets.packets.is_empty()).then_some(packets)
+    }
+
+    fn count(&mut self, last: &EncodedVideo, size: usize, keyframe: bool, output: &[EncodedVideo]) {
+        let stats = &mut self.stats;
+        stats.frames_encoded += 1;
+        stats.key_frames_encoded += u64::from(keyframe);
+        stats.encoded_bytes += size as u64;
+        stats.qp_sum += output
+            .last()
+            .and_then(|frame| frame.qp)
+            .map_or(0, u64::from);
+        if (stats.width, stats.height) != (last.width, last.height) {
+            stats.resolution_changes += u64::from(stats.width != 0);
+            (stats.width, stats.height) = (last.width, last.height);
+        }
+        let size = size as f64;
+        stats.huge_frames += u64::from(self.average_size > 0.0 && size > HUGE * self.average_size);
+        self.average_size += (size - self.average_size) * 0.05;
+    }
+}
+
+/// Changes below a hundredth are not worth an encoder's attention.
+fn differs(told: &VideoRates, rates: &VideoRates) -> bool {
+    told.bitrate.abs_diff(rates.bitrate) * 100 > told.bitrate
+        || (told.framerate - rates.framerate).abs() > 0.5
+        || told.spatial_bitrates != rates.spatial_bitrates
+}
+
+/// 90 kHz since a moment that all streams of the process share.
+fn ticks(captured: Instant) -> u64 {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    let origin = *ORIGIN.get_or_init(|| captured);
+    let since = captured.saturating_duration_since(origin);
+    u64::try_from(since.as_nanos() * 9 / 100_000).unwrap_or(u64::MAX)
+}
+
+/// RFC 3550 §5.1: starts at an unpredictable value, which the source's number is. It follows the clock alone, so it
+/// goes on where an encoder is replaced.
+fn rtp_timestamp(ssrc: Ssrc, captured: Instant) -> u32 {
+    let low = (ticks(captured) & u64::from(u32::MAX)) as u32;
+    low.wrapping_add(ssrc.0.wrapping_mul(0x85eb_ca6b))
+}
