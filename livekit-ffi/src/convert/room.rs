@@ -53,6 +53,10 @@ map_enum!(proto::SimulateScenarioKind, SimulateScenario {
     SimulateDisconnectSignalOnResume <=> DisconnectSignalOnResume,
 });
 
+/// `livekit` adds one to the number of retries without looking, and pauses between no two of them;
+/// the time that joining may take ends them long before this many that wait for an answer.
+const MAX_JOIN_RETRIES: u32 = 100;
+
 /// Absent fields keep the defaults of `livekit`. `data_stream.use_legacy_client_implementation`
 /// has no counterpart there and changes nothing.
 impl TryFrom<proto::RoomOptions> for RoomOptions {
@@ -73,7 +77,7 @@ impl TryFrom<proto::RoomOptions> for RoomOptions {
             options.rtc_config = rtc_config.try_into()?;
         }
         if let Some(join_retries) = wire.join_retries {
-            options.join_retries = join_retries;
+            options.join_retries = join_retries.min(MAX_JOIN_RETRIES);
         }
         if let Some(single) = wire.single_peer_connection {
             options.single_peer_connection = single;
@@ -284,6 +288,17 @@ mod tests {
         );
         assert_eq!(options.connect_timeout, defaults.connect_timeout);
         assert!(options.encryption.is_none());
+    }
+
+    #[test]
+    fn retries_without_end_are_bounded() {
+        for (wanted, taken) in [(0, 0), (100, 100), (101, 100), (u32::MAX, 100)] {
+            let wire = proto::RoomOptions {
+                join_retries: Some(wanted),
+                ..Default::default()
+            };
+            assert_eq!(RoomOptions::try_from(wire).unwrap().join_retries, taken);
+        }
     }
 
     #[test]
