@@ -5,6 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 seconds=${SECONDS_EACH:-60}
 [ "${1:-}" != --smoke ] || seconds=5
 target=${CARGO_TARGET_DIR:-$PWD/../target}
+# One target drives the built library through its C functions.
+(cd .. && cargo build --locked --quiet -p livekit-ffi)
 cargo build --locked --quiet --target-dir "$target"
 for source in src/bin/*.rs; do
     name=$(basename "$source" .rs)

@@ -4,6 +4,10 @@
 //! A target is a program: `target [SECONDS] [SEED]`, or `target FILE…` to run saved inputs once. The seed is printed;
 //! the same seed and corpus give the same inputs. An input that makes the body panic is written beside the corpus.
 
+pub mod library;
+pub mod requests;
+pub mod schema;
+
 use std::{
     env, fs,
     panic::{self, AssertUnwindSafe},
@@ -40,6 +44,8 @@ pub fn run(name: &str, also: &[&str], mut body: impl FnMut(&[u8])) -> ExitCode {
             now.map_or(1, |since| since.as_nanos() as u64)
         });
 
+    // Said first, for a crash says nothing.
+    println!("{name}: seed {seed}");
     let mut corpus = vec![Vec::new()];
     for folder in [format!("corpus/{name}")]
         .iter()
