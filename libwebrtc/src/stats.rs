@@ -9,6 +9,7 @@ use crate::data_channel::DataChannelState;
 
 pub mod dictionaries;
 pub(crate) mod report;
+mod video;
 
 /// One entry of a report.
 #[derive(Debug, Clone, Deserialize)]

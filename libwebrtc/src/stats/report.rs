@@ -165,6 +165,9 @@ impl<'a> Report<'a> {
         if let Some(audio) = entry.and_then(|entry| entry.media().audio()) {
             audio_figures(&mut values, &audio.stats());
         }
+        if let Some(video) = entry.and_then(|entry| entry.media().video()) {
+            super::video::inbound(&mut values, &video.stats());
+        }
         self.entries.push(RtcStats::InboundRtp(InboundRtpStats {
             rtc: self.rtc(id.clone()),
             stream: stream.clone(),
@@ -205,7 +208,7 @@ impl<'a> Report<'a> {
                 .or(encodings.first())
         });
         let track = entry.and_then(|entry| entry.media().sender_track());
-        let values = dictionaries::OutboundRtpStreamStats {
+        let mut values = dictionaries::OutboundRtpStreamStats {
             mid: outbound.mid.to_string(),
             media_source_id: track
                 .as_ref()
@@ -228,6 +231,11 @@ impl<'a> Report<'a> {
                 .unwrap_or_default(),
             ..Default::default()
         };
+        if let Some(MediaStreamTrack::Video(track)) = &track
+            && let Some(video) = track.send_stats()
+        {
+            super::video::outbound(&mut values, outbound.ssrc, &video);
+        }
         self.entries.push(RtcStats::OutboundRtp(OutboundRtpStats {
             rtc: self.rtc(id.clone()),
             stream: stream.clone(),
@@ -329,6 +337,10 @@ impl<'a> Report<'a> {
                 }
                 MediaStreamTrack::Video(_) => None,
             };
+            let video = match track {
+                MediaStreamTrack::Video(track) => track.send_stats(),
+                MediaStreamTrack::Audio(_) => None,
+            };
             self.entries.push(RtcStats::MediaSource(MediaSourceStats {
                 rtc: self.rtc(id.clone()),
                 source: dictionaries::MediaSourceStats {
@@ -336,7 +348,7 @@ impl<'a> Report<'a> {
                     kind: track.kind().as_str().to_owned(),
                 },
                 audio: audio.unwrap_or_default(),
-                video: dictionaries::VideoSourceStats::default(),
+                video: video.as_ref().map(super::video::source).unwrap_or_default(),
             }));
         }
         id
@@ -402,7 +414,7 @@ impl<'a> Report<'a> {
     }
 }
 
-fn count(value: u64) -> u32 {
+pub(super) fn count(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 

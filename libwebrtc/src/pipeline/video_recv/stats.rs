@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use lk_media::video::VideoReceiveStats;
-use lk_types::Codec;
 
 /// A gap counts as a freeze where it exceeds three times the mean, or the mean by this much (W3C `freezeCount`).
 const FREEZE: Duration = Duration::from_millis(150);
@@ -12,7 +11,6 @@ const FREEZE: Duration = Duration::from_millis(150);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct VideoRecvStats {
     pub(crate) buffer: VideoReceiveStats,
-    pub(crate) codec: Option<Codec>,
     pub(crate) implementation: &'static str,
     pub(crate) width: u32,
     pub(crate) height: u32,

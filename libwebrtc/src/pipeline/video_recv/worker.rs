@@ -38,7 +38,10 @@ pub(super) fn run(shared: &Arc<Shared>) {
         let Some((_, _, decoder)) = &mut decoder else {
             continue;
         };
-        match decode(&mut **decoder, &work.frame) {
+        let began = Instant::now();
+        let decoded = decode(&mut **decoder, &work.frame);
+        shared.stats.lock().decode_time += began.elapsed();
+        match decoded {
             Ok(Some(image)) => give(shared, &work, image, &mut clock, &**decoder),
             Ok(None) => {}
             Err(error) => {
@@ -127,7 +130,6 @@ fn give(
         let mut stats = shared.stats.lock();
         stats.decoded(now);
         stats.key_frames_decoded += u64::from(work.frame.keyframe);
-        stats.codec = Some(work.codec);
         stats.implementation = decoder.implementation();
         (stats.width, stats.height) = (image.width, image.height);
         stats.processing_delay += now.saturating_duration_since(work.frame.first_arrival);

@@ -8,7 +8,7 @@ use lk_media::video::{Packetizer, PacketizerConfig};
 use lk_types::{Codec, EncodedVideo, I420Picture, I420View, Pt, Rotation, ScalabilityMode, Ssrc};
 
 use super::pace::FrameLimiter;
-use super::stats::EncodingStats;
+use super::stats::{EncodingStats, Limitation};
 use super::{EncodingParams, OutgoingFrame, VideoSendParams};
 
 /// Key frames of a stream are at least this far apart: wishes come from every receiver at once.
@@ -36,6 +36,7 @@ pub(super) struct Encoding {
     average_size: f64,
     /// The encoder could not be made for this size; not tried again for it.
     refused: Option<(u32, u32)>,
+    limit_counted: Option<Instant>,
     stats: EncodingStats,
 }
 
@@ -70,7 +71,7 @@ impl Encoding {
             pt: track.pt,
             mode: track.mode,
             screen,
-            stats: EncodingStats::new(params.ssrc, track.codec),
+            stats: EncodingStats::new(params.ssrc, track.mode),
             params,
             packetizer,
             encoder: None,
@@ -82,6 +83,7 @@ impl Encoding {
             output: Vec::new(),
             average_size: 0.0,
             refused: None,
+            limit_counted: None,
         })
     }
 
@@ -299,6 +301,20 @@ impl Encoding {
         }
         self.count(last, size, keyframe, output);
         (!packets.packets.is_empty()).then_some(packets)
+    }
+
+    /// Says whether the path kept the track below what was asked for while it sent the latest picture.
+    pub(super) fn limit(&mut self, limitation: Limitation) {
+        let stats = &mut self.stats;
+        stats.limitation = limitation;
+        let now = Instant::now();
+        if let Some(before) = self.limit_counted.replace(now) {
+            let passed = now.saturating_duration_since(before);
+            match limitation {
+                Limitation::None => stats.unlimited_for += passed,
+                Limitation::Bandwidth => stats.limited_for += passed,
+            }
+        }
     }
 
     fn count(&mut self, last: &EncodedVideo, size: usize, keyframe: bool, output: &[EncodedVideo]) {

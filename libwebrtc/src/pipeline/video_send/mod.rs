@@ -20,7 +20,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
 pub(crate) use packets::OutgoingFrame;
-pub(crate) use stats::VideoSendStats;
+pub(crate) use stats::{Limitation, VideoSendStats};
 
 use super::video_source::{CapturedFrame, CapturedPicture, VideoSource, VideoTaker};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lk_types::{Codec, Ssrc};
+use lk_types::{ScalabilityMode, Ssrc};
 
 /// Of all streams of a track.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +20,6 @@ pub(crate) struct VideoSendStats {
 #[derive(Clone, Debug)]
 pub(crate) struct EncodingStats {
     pub(crate) ssrc: Ssrc,
-    pub(crate) codec: Codec,
     pub(crate) active: bool,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -35,7 +34,10 @@ pub(crate) struct EncodingStats {
     pub(crate) implementation: &'static str,
     /// Why it is less than what was asked for.
     pub(crate) limitation: Limitation,
+    pub(crate) limited_for: Duration,
+    pub(crate) unlimited_for: Duration,
     pub(crate) resolution_changes: u64,
+    pub(crate) mode: ScalabilityMode,
 }
 
 /// W3C `RTCQualityLimitationReason`.
@@ -47,10 +49,9 @@ pub(crate) enum Limitation {
 }
 
 impl EncodingStats {
-    pub(super) fn new(ssrc: Ssrc, codec: Codec) -> Self {
+    pub(super) fn new(ssrc: Ssrc, mode: ScalabilityMode) -> Self {
         Self {
             ssrc,
-            codec,
             active: false,
             width: 0,
             height: 0,
@@ -64,7 +65,10 @@ impl EncodingStats {
             target_bitrate: 0,
             implementation: "",
             limitation: Limitation::None,
+            limited_for: Duration::ZERO,
+            unlimited_for: Duration::ZERO,
             resolution_changes: 0,
+            mode,
         }
     }
 }

@@ -168,6 +168,14 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
             };
             goes_on &= (self.out)(frame);
         }
+        let limitation = if self.shares.limited() {
+            Limitation::Bandwidth
+        } else {
+            Limitation::None
+        };
+        for encoding in &mut self.encodings {
+            encoding.limit(limitation);
+        }
         {
             let mut stats = self.shared.stats.lock();
             stats.frames_captured += 1;
@@ -217,11 +225,5 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
                 .iter()
                 .map(|encoding| encoding.stats().clone()),
         );
-        let limited = self.shares.limited();
-        if limited {
-            for encoding in &mut stats.encodings {
-                encoding.limitation = Limitation::Bandwidth;
-            }
-        }
     }
 }
