@@ -1,9 +1,11 @@
 //! Video between the codecs and RTP.
 
+pub mod allocation;
 pub mod annexb;
 pub mod av1;
 mod av1_sequence;
 mod bits;
+pub mod degradation;
 pub mod descriptor;
 mod error;
 pub mod h264;
@@ -13,10 +15,14 @@ mod h265_sps;
 mod nal;
 mod packetize;
 mod payloads;
+mod playout;
+mod probe;
 mod receive;
 pub mod vp8;
 pub mod vp9;
 
 pub use error::{PacketizeError, PayloadError};
 pub use packetize::{LEAST_PAYLOAD, Packetizer, PacketizerConfig, RtpPayload};
+pub use playout::Playout;
+pub use probe::{FrameFacts, probe};
 pub use receive::{AssembledFrame, FrameBuffer, FrameBufferConfig, RtpPacket, VideoReceiveStats};
