@@ -58,6 +58,7 @@ symbols() {
 python() {
     tests/livekit-server/build.sh
     cargo build --locked -p livekit-ffi
+    cargo build --locked --example hello
     cd tests/python
     "$interpreter" -m pytest -q --durations=5
 }

@@ -47,6 +47,26 @@ def test_the_smallest_host_in_c_joins_and_leaves(stage, kind, tmp_path):
         assert done.returncode == (0 if "left" in expected else 1)
 
 
+@pytest.mark.ours
+def test_the_smallest_host_in_rust_says_its_tone(stage, kind):
+    """It links the library itself, so it is the one of this checkout, whatever LIVEKIT_FFI_LIBRARY names."""
+    assert kind == "ours"
+    checkout = EXAMPLES.parent
+    subprocess.run(["cargo", "build", "--quiet", "--locked", "--example", "hello"], cwd=checkout, check=True)
+    program = Path(os.environ.get("CARGO_TARGET_DIR", checkout / "target")) / "debug" / "examples" / "hello"
+    listener = stage.join("stock", "listener")
+    running = subprocess.Popen([program, stage.server.url, token(stage.room, "rust")], stdout=subprocess.PIPE, text=True)
+    listener.expect("track_subscribed", name="hello", participant="rust", timeout=20)
+    printed, _ = running.communicate(timeout=40)
+    lines = printed.splitlines()
+    assert running.returncode == 0, printed
+    assert lines[0] == "connected as rust"
+    assert [line.split()[0] for line in lines if line.startswith(("published", "somebody"))] == ["published", "somebody"]
+    assert lines[-2:] == ["the room's last event", "left"]
+    refused = subprocess.run([program, "ws://127.0.0.1:9", "no token"], capture_output=True, text=True, timeout=40)
+    assert refused.returncode == 1 and refused.stderr.strip(), refused
+
+
 def test_the_demo_measures_its_tone_and_draws_it(kind, tmp_path):
     picture = tmp_path / "demo.png"
     printed = _run(kind, str(EXAMPLES / "python" / "demo.py"), DEMO_PICTURE=str(picture))
