@@ -1,7 +1,7 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build sdk bench fuzz header docs notices clean
+.PHONY: help demo test build sdk bench fuzz features header docs notices clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PYTHON = $(shell scripts/setup.sh --print)
@@ -35,6 +35,9 @@ bench: ## ours against the library that the SDK ships, in the same run
 
 fuzz: ## every fuzz target for a minute each (SECONDS_EACH=…)
 	@scripts/fuzz.sh
+
+features: ## the published `livekit` on our `libwebrtc`, with each of its features (some 10 minutes the first time)
+	@scripts/features.sh
 
 header: ## regenerates the C header and the protocol's facts that are checked in
 	UPDATE=1 cargo test --locked -p livekit-ffi --test header --test descriptors
