@@ -18,6 +18,7 @@ mod payloads;
 mod playout;
 mod probe;
 mod receive;
+pub mod remb_estimator;
 pub mod vp8;
 pub mod vp9;
 

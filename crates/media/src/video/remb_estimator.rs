@@ -1,0 +1,150 @@
+//! What the path to us carries, estimated where packets arrive, for a sender that asks for REMB.
+//!
+//! The delay-based half of Google congestion control (draft-ietf-rmcat-gcc-02): packets are grouped by when they were
+//! sent ([`arrival`]); whether the gaps between groups grow on the way shows whether a queue builds up ([`trend`]);
+//! the estimate follows ([`rate`]). Losses are the sender's business: it sees them in receiver reports.
+
+mod arrival;
+mod rate;
+mod trend;
+
+use std::time::{Duration, Instant};
+
+use arrival::Groups;
+use rate::{Incoming, RateControl};
+use trend::Trend;
+
+/// How often a REMB goes out at least.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How soon one may follow another.
+const LEAST_INTERVAL: Duration = Duration::from_millis(200);
+/// A fall by that share goes out at once.
+const SUDDEN: f64 = 0.97;
+/// After such a silence the measured past says nothing.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Bounds of a [`RembEstimator`], in bits per second.
+#[derive(Clone, Copy, Debug)]
+pub struct RembConfig {
+    /// Never below.
+    pub min: u64,
+    /// Never above.
+    pub max: u64,
+}
+
+impl Default for RembConfig {
+    fn default() -> Self {
+        Self {
+            min: 50_000,
+            max: 50_000_000,
+        }
+    }
+}
+
+/// Estimates the bandwidth of one path, over the packets of all streams that take it.
+///
+/// Only packets with an absolute send time count; a stream without any says nothing.
+#[derive(Debug)]
+pub struct RembEstimator {
+    groups: Groups,
+    trend: Trend,
+    incoming: Incoming,
+    control: RateControl,
+    last_packet: Option<Instant>,
+    sent: Option<(Instant, u64)>,
+}
+
+impl RembEstimator {
+    /// Without an estimate.
+    #[must_use]
+    pub fn new(config: RembConfig) -> Self {
+        Self {
+            groups: Groups::default(),
+            trend: Trend::default(),
+            incoming: Incoming::default(),
+            control: RateControl::new(config.min, config.max.max(config.min)),
+            last_packet: None,
+            sent: None,
+        }
+    }
+
+    /// Takes a packet: when it arrived, its absolute send time (24 bits, in 2⁻¹⁸ s), its bytes on the wire. In the
+    /// order of arrival; retransmissions and padding count too.
+    pub fn on_packet(&mut self, arrival: Instant, send_time: u32, bytes: usize) {
+        if self
+            .last_packet
+            .is_some_and(|last| arrival.saturating_duration_since(last) > SILENCE)
+        {
+            self.groups = Groups::default();
+            self.trend = Trend::default();
+            self.incoming = Incoming::default();
+        }
+        self.last_packet = Some(arrival);
+        self.incoming.add(arrival, bytes);
+        if let Some(delta) = self.groups.add(arrival, send_time & 0xff_ffff) {
+            self.trend.update(&delta);
+        }
+        let incoming = self.incoming.rate(arrival);
+        self.control.update(self.trend.usage(), incoming, arrival);
+    }
+
+    /// Bits per second; `None` before enough has come.
+    #[must_use]
+    pub fn estimate(&self) -> Option<u64> {
+        self.control.estimate()
+    }
+
+    /// The estimate, if a REMB should go out now: once a second, and at once when it has fallen.
+    pub fn due(&mut self, now: Instant) -> Option<u64> {
+        let estimate = self.estimate()?;
+        if let Some((at, last)) = self.sent {
+            let since = now.saturating_duration_since(at);
+            let fell = (estimate as f64) < last as f64 * SUDDEN;
+            if since < LEAST_INTERVAL || since < INTERVAL && !fell {
+                return None;
+            }
+            let silent = self
+                .last_packet
+                .is_none_or(|last| now.saturating_duration_since(last) > SILENCE);
+            if silent && estimate == last {
+                return None;
+            }
+        }
+        self.sent = Some((now, estimate));
+        Some(estimate)
+    }
+
+    /// When to ask [`Self::due`] again although no packet came; `None` while nothing comes.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let (sent, _) = self.sent?;
+        let next = sent + INTERVAL;
+        (next <= self.last_packet? + SILENCE).then_some(next)
+    }
+
+    /// Tells the round trip time: how fast the sender can answer.
+    pub fn set_rtt(&mut self, rtt: Duration) {
+        self.control.set_rtt(rtt);
+    }
+
+    /// Whether a queue builds up on the way right now.
+    #[must_use]
+    pub fn is_overused(&self) -> bool {
+        self.trend.usage() == Usage::Over
+    }
+}
+
+/// How the path is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Usage {
+    /// Neither.
+    #[default]
+    Normal,
+    /// A queue grows.
+    Over,
+    /// A queue empties.
+    Under,
+}
+
+#[cfg(test)]
+mod tests;
