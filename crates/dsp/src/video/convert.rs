@@ -135,7 +135,7 @@ fn to_packed(from: Rows<'_, '_>, planar: Planar, order: Packed, target: &mut Pic
             ..from
         };
         let [u, v] = straight.chroma(planar, at >> u32::from(planar.half_y), &mut chroma);
-        sys::run(ToPacked {
+        ToPacked {
             y: straight.luma(planar, at, &mut luma),
             u,
             v,
@@ -143,7 +143,8 @@ fn to_packed(from: Rows<'_, '_>, planar: Planar, order: Packed, target: &mut Pic
             half_x: planar.half_x,
             into: target.row(0, row),
             order,
-        });
+        }
+        .convert();
     }
 }
 
@@ -156,42 +157,31 @@ fn from_packed(from: Rows<'_, '_>, order: Packed, planar: Planar, target: &mut P
     } else {
         width
     };
-    let mut luma = [Vec::new(), Vec::new()];
-    let mut chroma = [Vec::new(), Vec::new()];
-    let plain = !planar.ten_bits;
+    // Where samples are kept otherwise than they are made, they are made here first.
+    let detour = planar.ten_bits || planar.interleaved;
+    let length = |needed| if detour { needed } else { 0 };
+    let mut luma = [(); 2].map(|()| vec![0; length(width)]);
+    let mut chroma = [(); 2].map(|()| vec![0; length(chroma_width)]);
     for (chroma_row, row) in (0..height).step_by(step).enumerate() {
         let two = step == 2 && row + 1 < height;
-        for buffer in &mut chroma {
-            buffer.resize(chroma_width, 0);
-        }
-        luma[0].resize(width, 0);
-        luma[1].resize(if two { width } else { 0 }, 0);
-        let [first, second] = &mut luma;
-        let [u, v] = &mut chroma;
-        let y = [&mut first[..], &mut second[..]];
         let rows = [from.get(0, row), from.get(0, row + usize::from(two))];
-        if order.bytes == 4 && planar.half_x {
-            sys::run(FromWords {
-                from: rows,
-                order,
-                y,
-                u,
-                v,
-            });
+        if detour {
+            let ([first, second], [u, v]) = (&mut luma, &mut chroma);
+            let second = if two { &mut second[..] } else { &mut [] };
+            luma_and_chroma(rows, order, planar, [first, second], [u, v]);
+            for (at, luma) in luma.iter().enumerate().take(1 + usize::from(two)) {
+                write(target.row(0, row + at), luma, !planar.ten_bits);
+            }
+            write_chroma(target, planar, chroma_row, [&chroma[0], &chroma[1]]);
         } else {
-            sys::run(FromPacked {
-                from: rows,
-                order,
-                half_x: planar.half_x,
-                y,
-                u,
-                v,
-            });
+            let [y, u, v, _] = &mut target.planes;
+            let (first, second) =
+                y.data[row * y.stride..].split_at_mut(if two { y.stride } else { width });
+            let second = if two { &mut second[..width] } else { &mut [] };
+            let chroma =
+                [u, v].map(|plane| &mut plane.data[chroma_row * plane.stride..][..chroma_width]);
+            luma_and_chroma(rows, order, planar, [&mut first[..width], second], chroma);
         }
-        for (at, luma) in luma.iter().enumerate().take(1 + usize::from(two)) {
-            write(target.row(0, row + at), luma, plain);
-        }
-        write_chroma(target, planar, chroma_row, [&chroma[0], &chroma[1]]);
         if planar.alpha {
             for row in row..=row + usize::from(two) {
                 let into = target.row(3, row);
@@ -203,6 +193,35 @@ fn from_packed(from: Rows<'_, '_>, order: Packed, planar: Planar, target: &mut P
                 }
             }
         }
+    }
+}
+
+/// One row of packed pixels, or two that share their chroma, to rows of eight bits.
+fn luma_and_chroma(
+    from: [&[u8]; 2],
+    order: Packed,
+    planar: Planar,
+    y: [&mut [u8]; 2],
+    [u, v]: [&mut [u8]; 2],
+) {
+    if order.bytes == 4 && planar.half_x {
+        FromWords {
+            from,
+            order,
+            y,
+            u,
+            v,
+        }
+        .convert();
+    } else {
+        sys::run(FromPacked {
+            from,
+            order,
+            half_x: planar.half_x,
+            y,
+            u,
+            v,
+        });
     }
 }
 

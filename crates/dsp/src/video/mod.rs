@@ -3,6 +3,8 @@
 //! Colour is BT.601, limited range. Everything works on borrowed planes with strides in bytes; sizes and strides
 //! are checked once at the entry, the loops behind it cannot fail.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod convert;
 mod error;
 mod format;

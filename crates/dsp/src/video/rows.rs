@@ -7,18 +7,18 @@ use super::format::Packed;
 use super::sys::Kernel;
 
 /// What red, green and blue add to luma, in 256ths: 219/255 of 0.299, 0.587 and 0.114.
-const LUMA: [u16; 3] = [66, 129, 25];
+pub(super) const LUMA: [u16; 3] = [66, 129, 25];
 /// 224/255 of what they add to U, in 256ths; negative ones modulo 65536.
-const CHROMA_U: [u16; 3] = [38_u16.wrapping_neg(), 74_u16.wrapping_neg(), 112];
+pub(super) const CHROMA_U: [u16; 3] = [38_u16.wrapping_neg(), 74_u16.wrapping_neg(), 112];
 /// As [`CHROMA_U`].
-const CHROMA_V: [u16; 3] = [112, 94_u16.wrapping_neg(), 18_u16.wrapping_neg()];
+pub(super) const CHROMA_V: [u16; 3] = [112, 94_u16.wrapping_neg(), 18_u16.wrapping_neg()];
 /// Black's luma, 16, in 256ths, and half a step for rounding.
 const BLACK_LUMA: u16 = 0x1080;
 /// The middle of the chroma scale, 128, in 256ths, and half a step.
 const NO_CHROMA: u16 = 0x8080;
 
 /// Pixels of a block; even, so that pairs stay together.
-const BLOCK: usize = 2048;
+const BLOCK: usize = 512;
 
 /// One component of a block; one more than a block, for the neighbour that the last pixel of an odd row lacks.
 type Part = [u8; BLOCK + 2];
@@ -37,6 +37,35 @@ pub(super) struct ToPacked<'a> {
     pub(super) half_x: bool,
     pub(super) into: &'a mut [u8],
     pub(super) order: Packed,
+}
+
+impl ToPacked<'_> {
+    /// Converts the row with the best that the processor has.
+    pub(super) fn convert(mut self) {
+        #[cfg(target_arch = "x86_64")]
+        if self.half_x && self.order.bytes == 4 {
+            let done = super::avx2::to_words(&mut self);
+            self = self.after(done);
+            if self.y.is_empty() {
+                return;
+            }
+        }
+        super::sys::run(self);
+    }
+
+    /// What follows that many pixels, an even number.
+    #[cfg(target_arch = "x86_64")]
+    fn after(self, pixels: usize) -> Self {
+        let chroma = if self.half_x { pixels / 2 } else { pixels };
+        Self {
+            y: &self.y[pixels..],
+            u: &self.u[chroma..],
+            v: &self.v[chroma..],
+            alpha: self.alpha.map(|alpha| &alpha[pixels..]),
+            into: &mut self.into[pixels * self.order.bytes..],
+            ..self
+        }
+    }
 }
 
 impl Kernel for ToPacked<'_> {
@@ -137,6 +166,38 @@ pub(super) struct FromWords<'a> {
     pub(super) v: &'a mut [u8],
 }
 
+impl FromWords<'_> {
+    /// Converts the rows with the best that the processor has.
+    pub(super) fn convert(self) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let mut rows = self;
+            let done = super::avx2::from_words(&mut rows);
+            rows = rows.after(done);
+            if !rows.u.is_empty() {
+                super::sys::run(rows);
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        super::sys::run(self);
+    }
+
+    /// What follows that many pixels, an even number.
+    #[cfg(target_arch = "x86_64")]
+    fn after(self, pixels: usize) -> Self {
+        Self {
+            from: self.from.map(|row| &row[pixels * 4..]),
+            y: self.y.map(|row| {
+                let after = pixels.min(row.len());
+                &mut row[after..]
+            }),
+            u: &mut self.u[pixels / 2..],
+            v: &mut self.v[pixels / 2..],
+            order: self.order,
+        }
+    }
+}
+
 impl Kernel for FromWords<'_> {
     type Output = ();
 
@@ -199,7 +260,7 @@ fn weigh([low, high]: [u16; 2], weights: [u16; 4]) -> u16 {
 
 /// Weights of red, green and blue as weights of a pixel's bytes; alpha has none.
 #[inline(always)]
-fn in_memory(order: Packed, [red, green, blue]: [u16; 3]) -> [u16; 4] {
+pub(super) fn in_memory(order: Packed, [red, green, blue]: [u16; 3]) -> [u16; 4] {
     let mut weights = [0; 4];
     weights[order.red] = red;
     weights[order.green] = green;
