@@ -1,6 +1,8 @@
 //! Video over networks that lose, delay and double packets: what is shown is bit-exact, in order and never made from
 //! missing references (the session checks each picture), and much of it is shown.
 
+#![expect(clippy::print_stdout, reason = "figures, shown with --nocapture")]
+
 mod video_support;
 
 use std::time::Duration;

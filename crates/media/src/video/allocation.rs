@@ -273,7 +273,7 @@ mod tests {
         limits[0].active = false;
         assert_eq!(
             allocator.allocate(&limits, 450_000, 0, now),
-            [0, 400_000 + 0, 0]
+            [0, 400_000, 0]
         );
     }
 

@@ -68,9 +68,9 @@ impl RembEstimator {
         }
     }
 
-    /// Takes a packet: when it arrived, its absolute send time (24 bits, in 2⁻¹⁸ s), its bytes on the wire. In the
-    /// order of arrival; retransmissions and padding count too.
-    pub fn on_packet(&mut self, arrival: Instant, send_time: u32, bytes: usize) {
+    /// Takes a packet: when it arrived, when it was sent (on whatever clock: only differences count), its bytes on the
+    /// wire. In the order of arrival; retransmissions and padding count too.
+    pub fn on_packet(&mut self, arrival: Instant, sent: Instant, bytes: usize) {
         if self
             .last_packet
             .is_some_and(|last| arrival.saturating_duration_since(last) > SILENCE)
@@ -81,7 +81,7 @@ impl RembEstimator {
         }
         self.last_packet = Some(arrival);
         self.incoming.add(arrival, bytes);
-        if let Some(delta) = self.groups.add(arrival, send_time & 0xff_ffff) {
+        if let Some(delta) = self.groups.add(arrival, sent) {
             self.trend.update(&delta);
         }
         let incoming = self.incoming.rate(arrival);

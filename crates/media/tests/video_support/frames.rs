@@ -5,21 +5,21 @@ use lk_testkit::Rng;
 use lk_types::{Codec, EncodedVideo, InterLayer, LayerFrame, ScalabilityMode};
 
 /// Makes the frames of a stream.
-pub struct Encoder {
-    pub codec: Codec,
-    pub mode: ScalabilityMode,
+pub(crate) struct Encoder {
+    pub(crate) codec: Codec,
+    pub(crate) mode: ScalabilityMode,
     rng: Rng,
     next_frame: u64,
     next_picture: u64,
     since_key: u64,
     /// Numbers of the last frame of each layer: spatial, temporal.
     last: [[Option<u64>; 3]; 3],
-    pub key_bytes: usize,
-    pub delta_bytes: usize,
+    pub(crate) key_bytes: usize,
+    pub(crate) delta_bytes: usize,
 }
 
 impl Encoder {
-    pub fn new(codec: Codec, mode: ScalabilityMode, seed: u64) -> Self {
+    pub(crate) fn new(codec: Codec, mode: ScalabilityMode, seed: u64) -> Self {
         Self {
             codec,
             mode,
@@ -34,7 +34,7 @@ impl Encoder {
     }
 
     /// The frames of the next picture.
-    pub fn picture(&mut self, key: bool) -> Vec<EncodedVideo> {
+    pub(crate) fn picture(&mut self, key: bool) -> Vec<EncodedVideo> {
         let key = key || self.next_picture == 0;
         if key {
             self.since_key = 0;
@@ -173,7 +173,7 @@ impl Encoder {
 }
 
 /// A parameter set of 640 × 360.
-pub const H264_SPS: [u8; 15] = [
+pub(crate) const H264_SPS: [u8; 15] = [
     0x67, 0x42, 0xc0, 0x1e, 0x8c, 0x8d, 0x40, 0x50, 0x17, 0xfc, 0xb0, 0x0f, 0x08, 0x84, 0x6a,
 ];
 
@@ -184,7 +184,7 @@ const H265_SPS: [u8; 28] = [
 ];
 
 /// The size that a stream's key pictures tell.
-pub fn told_size(codec: Codec) -> (u32, u32) {
+pub(crate) fn told_size(codec: Codec) -> (u32, u32) {
     if codec == Codec::H265 {
         (1_280, 720)
     } else {
@@ -248,7 +248,7 @@ fn tag(number: u64, references: &[u16]) -> Vec<u8> {
 }
 
 /// Reads what [`tag`] wrote: number and references of all frames that the payload holds.
-pub fn tags(payload: &[u8]) -> Vec<(u64, Vec<u64>)> {
+pub(crate) fn tags(payload: &[u8]) -> Vec<(u64, Vec<u64>)> {
     let mut found = Vec::new();
     for (at, window) in payload.windows(4).enumerate() {
         if window != MARK {

@@ -15,23 +15,23 @@ use super::frames::{Encoder, tags, told_size};
 
 /// What to run.
 #[derive(Clone)]
-pub struct Scenario {
-    pub codec: Codec,
-    pub mode: ScalabilityMode,
-    pub descriptor: bool,
-    pub pictures: u64,
-    pub link: Link,
+pub(crate) struct Scenario {
+    pub(crate) codec: Codec,
+    pub(crate) mode: ScalabilityMode,
+    pub(crate) descriptor: bool,
+    pub(crate) pictures: u64,
+    pub(crate) link: Link,
     /// Lost packets are sent again on request.
-    pub retransmit: bool,
-    pub seed: u64,
-    pub first_sequence: u64,
-    pub first_timestamp: u32,
+    pub(crate) retransmit: bool,
+    pub(crate) seed: u64,
+    pub(crate) first_sequence: u64,
+    pub(crate) first_timestamp: u32,
     /// Every so many packets the sender puts padding in.
-    pub padding_every: Option<u64>,
+    pub(crate) padding_every: Option<u64>,
 }
 
 impl Scenario {
-    pub fn new(codec: Codec, mode: &str) -> Self {
+    pub(crate) fn new(codec: Codec, mode: &str) -> Self {
         Self {
             codec,
             mode: ScalabilityMode::parse(mode).unwrap(),
@@ -48,21 +48,21 @@ impl Scenario {
 }
 
 /// What came out.
-pub struct Outcome {
-    pub frames: Vec<AssembledFrame>,
+pub(crate) struct Outcome {
+    pub(crate) frames: Vec<AssembledFrame>,
     /// Of each frame that came out: capture to output.
-    pub delays: Vec<Duration>,
-    pub stats: VideoReceiveStats,
-    pub pictures_sent: u64,
-    pub packets_lost_on_the_way: u64,
+    pub(crate) delays: Vec<Duration>,
+    pub(crate) stats: VideoReceiveStats,
+    pub(crate) pictures_sent: u64,
+    pub(crate) packets_lost_on_the_way: u64,
 }
 
 impl Outcome {
-    pub fn shown(&self) -> f64 {
+    pub(crate) fn shown(&self) -> f64 {
         self.frames.len() as f64 / self.pictures_sent as f64
     }
 
-    pub fn delay(&self, quantile: f64) -> Duration {
+    pub(crate) fn delay(&self, quantile: f64) -> Duration {
         let mut sorted = self.delays.clone();
         sorted.sort();
         sorted[((sorted.len() - 1) as f64 * quantile) as usize]
@@ -74,7 +74,7 @@ const FRAME: Duration = Duration::from_nanos(33_333_333);
 
 /// Runs the scenario; checks on the way that every picture is bit-exact, in order, and made from references that were
 /// given before.
-pub fn run(scenario: &Scenario) -> Outcome {
+pub(crate) fn run(scenario: &Scenario) -> Outcome {
     let begin = start();
     let mut encoder = Encoder::new(scenario.codec, scenario.mode, scenario.seed);
     let mut packetizer = Packetizer::new(
@@ -143,7 +143,7 @@ pub fn run(scenario: &Scenario) -> Outcome {
                 sequence += 1;
                 scenario
                     .padding_every
-                    .is_some_and(|every| sequence % every == 0)
+                    .is_some_and(|every| sequence.is_multiple_of(every))
             };
             let mut pad = false;
             packetizer

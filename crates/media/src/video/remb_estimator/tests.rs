@@ -45,9 +45,10 @@ fn run(rates: &[(u64, u64)], jitter: Duration, want: u64) -> Run {
             network.send(now, 1_000, now);
         }
         while let Some(sent) = network.receive(now) {
-            // The clock of the sender is anywhere: it wraps within the run.
-            let ticks = ((sent - begin).as_secs_f64() + 60.0) * f64::from(1 << 18);
-            estimator.on_packet(now, (ticks as u64 & 0xff_ffff) as u32, 1_000);
+            // The clock of the sender is another one, and at times a turn of 64 s off.
+            let turns = (at / 700) % 3;
+            let sent_at = sent + Duration::from_secs(99 + 64 * turns);
+            estimator.on_packet(now, sent_at, 1_000);
             let queue = (now - sent).saturating_sub(Duration::from_millis(20) + jitter);
             if at > 3_000 {
                 run.worst_queue = run.worst_queue.max(queue);
@@ -124,8 +125,7 @@ fn a_fall_is_told_at_once_and_silence_tells_nothing() {
         let sent = f64::from(step) * 0.005;
         let late = (sent - 3.0).max(0.0) * 0.5;
         let arrival = begin + Duration::from_secs_f64(sent + late);
-        let ticks = (sent * f64::from(1 << 18)) as u32;
-        estimator.on_packet(arrival, ticks, 1_000);
+        estimator.on_packet(arrival, begin + Duration::from_secs_f64(sent), 1_000);
         if let Some(estimate) = estimator.due(arrival) {
             told.push((arrival - begin, estimate));
         }
@@ -149,10 +149,11 @@ fn a_fall_is_told_at_once_and_silence_tells_nothing() {
 fn hostile_send_times_and_sizes_do_no_harm() {
     let mut rng = lk_testkit::Rng::new(11);
     let mut estimator = RembEstimator::new(RembConfig::default());
-    let mut now = start();
+    let mut now = start() + Duration::from_secs(1 << 14);
     for _ in 0..20_000 {
         now += Duration::from_micros(rng.below(20_000));
-        estimator.on_packet(now, rng.bits() as u32, rng.below(70_000) as usize);
+        let sent = now + Duration::from_millis(rng.below(1 << 34)) - Duration::from_secs(1 << 13);
+        estimator.on_packet(now, sent, rng.below(70_000) as usize);
         if let Some(estimate) = estimator.due(now) {
             assert!((50_000..=50_000_000).contains(&estimate));
         }
