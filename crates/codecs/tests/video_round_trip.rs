@@ -27,6 +27,16 @@ fn a_moving_picture_comes_back_sharp() {
             assert_eq!(layers.len(), 1, "{codec}");
             assert_eq!(layers[0].keyframe, index == 0, "{codec} picture {index}");
             assert!(layers[0].end_of_picture);
+            let scale = match codec {
+                Codec::H264 => 51,
+                Codec::Vp8 => 127,
+                _ => 255,
+            };
+            assert!(
+                layers[0].qp.is_some_and(|qp| qp > 0 && qp <= scale),
+                "{codec}: quantizer {:?}",
+                layers[0].qp
+            );
             assert_eq!((layers[0].width, layers[0].height), (width, height));
             let back = decode(&mut *decoder, &layers).expect("a picture for each payload");
             let quality = psnr(&back, &picture(width, height, index));

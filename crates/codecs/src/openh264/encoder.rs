@@ -3,6 +3,7 @@
 use lk_types::{Codec, EncodedVideo, I420View, LayerFrame};
 
 use super::LIBRARY;
+use super::qp::QpReader;
 use super::sys::{Encoder, Settings};
 use crate::video::{
     Clock, EncodeRequest, VideoCodecError, VideoEncoder, VideoEncoderConfig, VideoRates,
@@ -12,6 +13,7 @@ pub(crate) struct H264Encoder {
     config: VideoEncoderConfig,
     inner: Encoder,
     clock: Clock,
+    qp: QpReader,
     /// The number that the next frame gets.
     frame: u64,
     /// The number of the newest frame of each temporal layer that others refer to.
@@ -46,6 +48,7 @@ impl H264Encoder {
             config: *config,
             inner: Encoder::new(&settings)?,
             clock: Clock::new(config.framerate),
+            qp: QpReader::default(),
             frame: 0,
             newest: [None; 2],
         })
@@ -79,6 +82,7 @@ impl VideoEncoder for H264Encoder {
         let Some(encoded) = self.inner.encode(picture, milliseconds, request.keyframe)? else {
             return Ok(());
         };
+        let qp = self.qp.read(&encoded.payload);
         let temporal = if encoded.keyframe {
             0
         } else {
@@ -109,7 +113,7 @@ impl VideoEncoder for H264Encoder {
                 inter_layer: false,
                 references,
             },
-            qp: None,
+            qp,
         });
         if !top && let Some(newest) = self.newest.get_mut(usize::from(temporal)) {
             *newest = Some(self.frame);

@@ -2,6 +2,7 @@
 
 mod decoder;
 mod encoder;
+mod qp;
 mod sys;
 
 pub(crate) use decoder::H264Decoder;

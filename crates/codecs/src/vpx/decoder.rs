@@ -9,6 +9,8 @@ use crate::video::{VideoCodecError, VideoDecoder, check_announced};
 pub(crate) struct VpxDecoder {
     codec: Codec,
     inner: Decoder,
+    /// The last payload failed.
+    failed: bool,
 }
 
 impl VpxDecoder {
@@ -16,6 +18,7 @@ impl VpxDecoder {
         Ok(Self {
             codec,
             inner: Decoder::new(codec == Codec::Vp9, 1)?,
+            failed: false,
         })
     }
 }
@@ -30,8 +33,17 @@ impl VideoDecoder for VpxDecoder {
             // To libvpx no bytes mean a lost picture, which it would make up.
             return Err(VideoCodecError::Empty);
         }
-        check_announced(announced_size(self.codec == Codec::Vp9, payload))?;
-        match self.inner.decode(payload)? {
+        let size = announced_size(self.codec == Codec::Vp9, payload);
+        check_announced(size)?;
+        if self.failed && size != (0, 0) {
+            // libvpx's VP9 decoder loses reference buffers to failures until it has none left. A keyframe needs nothing
+            // from before, so it is a good time to start afresh.
+            self.inner = Decoder::new(self.codec == Codec::Vp9, 1)?;
+            self.failed = false;
+        }
+        let shown = self.inner.decode(payload);
+        self.failed |= shown.is_err();
+        match shown? {
             None => Ok(false),
             Some(planes) => planes.copy_to(self.codec, picture).map(|()| true),
         }

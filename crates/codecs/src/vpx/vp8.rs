@@ -22,13 +22,6 @@ struct Step {
     golden: bool,
 }
 
-const SINGLE: &[Step] = &[Step {
-    temporal: 0,
-    flags: flag::NO_UPDATE_GOLDEN | flag::NO_UPDATE_ALTREF | flag::NO_REF_ALTREF,
-    discardable: false,
-    golden: false,
-}];
-
 const BASE: Step = Step {
     temporal: 0,
     flags: flag::NO_UPDATE_GOLDEN
@@ -57,6 +50,8 @@ const fn top(temporal: u8, golden: bool) -> Step {
         golden,
     }
 }
+
+const ONE: &[Step] = &[BASE];
 
 const TWO: &[Step] = &[BASE, top(1, false)];
 
@@ -92,7 +87,7 @@ pub(crate) struct Vp8Encoder {
 impl Vp8Encoder {
     pub(crate) fn new(config: &VideoEncoderConfig) -> Result<Self, VideoCodecError> {
         let pattern = match (config.mode.spatial_layers, config.mode.temporal_layers) {
-            (1, 1) => SINGLE,
+            (1, 1) => ONE,
             (1, 2) => TWO,
             (1, 3) => THREE,
             _ => return Err(config.mode_error()),
