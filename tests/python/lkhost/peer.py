@@ -25,9 +25,11 @@ from lkhost.subjects.held import Held  # noqa: E402
 from lkhost.subjects.library import Library  # noqa: E402
 from lkhost.subjects.listening import Listening  # noqa: E402
 from lkhost.subjects.messages import Messages  # noqa: E402
+from lkhost.subjects.pictures import Pictures  # noqa: E402
 from lkhost.subjects.publishing import Publishing  # noqa: E402
 from lkhost.subjects.rooms import Rooms  # noqa: E402
 from lkhost.subjects.timing import Timing  # noqa: E402
+from lkhost.subjects.watching import Watching  # noqa: E402
 
 Operation = Callable[..., Awaitable[Any]]
 
@@ -39,7 +41,16 @@ def send(message: dict[str, Any]) -> None:
 def operations() -> dict[str, Operation]:
     """All operations by name; two subjects with an operation of one name are a mistake."""
     held = Held(send)
-    subjects = (Rooms(held), Publishing(held), Listening(held), Messages(held), Library(held), Timing(held))
+    subjects = (
+        Rooms(held),
+        Publishing(held),
+        Listening(held),
+        Watching(held),
+        Messages(held),
+        Pictures(held),
+        Library(held),
+        Timing(held),
+    )
     found: dict[str, Operation] = {}
     for subject in subjects:
         for name in vars(type(subject)):

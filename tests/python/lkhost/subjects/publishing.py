@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from livekit import rtc
-from livekit.rtc._proto import ffi_pb2, room_pb2, track_pb2
+from livekit.rtc._proto import ffi_pb2, room_pb2, track_pb2, video_frame_pb2
 
-from lkhost import tones, wire
+from lkhost import pictures, tones, wire
 
 from .held import Held, answered, facts
 
@@ -43,24 +43,22 @@ class Voice:
         await asyncio.gather(self.task, return_exceptions=True)
 
 
-class Picture:
-    """Feeds one published video track with a moving bar."""
+class Camera:
+    """Feeds one published video track with numbered pictures."""
 
-    def __init__(self, source: rtc.VideoSource, width: int, height: int, rate: float) -> None:
-        self.source, self.width, self.height, self.rate = source, width, height, rate
+    def __init__(self, source: rtc.VideoSource, width: int, height: int, rate: float, rotation: int) -> None:
+        self.source, self.width, self.height, self.rate, self.rotation = source, width, height, rate, rotation
+        self.number = 0
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        number = 0
-        began = time.monotonic()
+        began, first = time.monotonic(), self.number
         while True:
-            picture = np.full((self.height, self.width, 4), 64, dtype=np.uint8)
-            at = number * 4 % self.width
-            picture[:, at : at + 16] = 220
-            frame = rtc.VideoFrame(self.width, self.height, rtc.VideoBufferType.RGBA, picture.tobytes())
-            self.source.capture_frame(frame)
-            number += 1
-            await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
+            picture = pictures.draw(self.number, self.width, self.height)
+            frame = rtc.VideoFrame(self.width, self.height, rtc.VideoBufferType.I420, picture.tobytes())
+            self.source.capture_frame(frame, rotation=self.rotation)
+            self.number += 1
+            await asyncio.sleep(max(0.0, began + (self.number - first) / self.rate - time.monotonic()))
 
     async def stop(self) -> None:
         self.task.cancel()
@@ -101,12 +99,22 @@ class Publishing:
         height: int = 180,
         rate: float = 10,
         source: str = "SOURCE_CAMERA",
+        rotation: int = 0,
+        screencast: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
-        video = rtc.VideoSource(width, height)
+        """Publishes a video track of numbered pictures. `options` are TrackPublishOptions."""
+        video = rtc.VideoSource(width, height, is_screencast=screencast)
         track = rtc.LocalVideoTrack.create_video_track(name, video)
-        self.held.feeds[room, name] = Picture(video, width, height, rate)
+        self.held.feeds[room, name] = Camera(video, width, height, rate, rotation)
         return await publish(self.held, room, name, track, source, options)
+
+    async def resize(self, width: int, height: int, name: str = "video", room: str = "room") -> int:
+        """Captures another size from now on; says the number of the first picture that has it."""
+        camera = self.held.feeds[room, name]
+        assert isinstance(camera, Camera)
+        camera.width, camera.height = width, height
+        return camera.number
 
     async def unpublish(self, name: str = "tone", room: str = "room") -> None:
         feed = self.held.feeds.pop((room, name), None)
@@ -198,6 +206,10 @@ async def publish(
     wanted = room_pb2.TrackPublishOptions(source=track_pb2.TrackSource.Value(source))
     if (bitrate := options.pop("max_bitrate", None)) is not None:
         wanted.audio_encoding.max_bitrate = bitrate
+    if (encoding := options.pop("video_encoding", None)) is not None:
+        wanted.video_encoding.max_bitrate, wanted.video_encoding.max_framerate = encoding
+    if (codec := options.pop("codec", None)) is not None:
+        wanted.video_codec = video_frame_pb2.VideoCodec.Value(codec)
     for key, value in options.items():
         setattr(wanted, key, value)
     held.tracks[room, name] = track

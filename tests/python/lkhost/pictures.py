@@ -1,0 +1,76 @@
+"""Moving test pictures that carry their own number, and how well one arrived.
+
+A picture is I420. Its upper quarter holds the number as sixteen blocks, dark for 0 and bright for 1, highest bit first.
+Below are four fields of plain colour (red, green, blue, grey) and a bright bar that moves across them. Everything is
+drawn in fractions of the picture, so a picture that was scaled is known again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+BITS = 16
+DARK, BRIGHT = 40, 210
+# Y, U, V of red, green, blue and grey at three quarters of their strength, BT.601 limited range.
+FIELDS = ((72, 100, 184), (120, 72, 60), (48, 188, 116), (126, 128, 128))
+BAR = 200
+
+
+@dataclasses.dataclass
+class Seen:
+    number: int
+    width: int
+    height: int
+    psnr: float
+    """Of the luma, against the picture that was sent, drawn in the size that arrived."""
+    colours: float
+    """The largest mean error of a chroma sample in any field."""
+
+
+def draw(number: int, width: int, height: int) -> np.ndarray:
+    """The picture as the bytes of its three planes."""
+    luma = np.empty((height, width), dtype=np.uint8)
+    top = height // 4
+    for bit in range(BITS):
+        value = BRIGHT if number >> (BITS - 1 - bit) & 1 else DARK
+        luma[:top, width * bit // BITS : width * (bit + 1) // BITS] = value
+    half = ((height + 1) // 2, (width + 1) // 2)
+    u, v = np.full(half, 128, dtype=np.uint8), np.full(half, 128, dtype=np.uint8)
+    for at, (y, cb, cr) in enumerate(FIELDS):
+        left, right = width * at // 4, width * (at + 1) // 4
+        luma[top:, left:right] = y
+        u[(top + 1) // 2 :, (left + 1) // 2 : (right + 1) // 2] = cb
+        v[(top + 1) // 2 :, (left + 1) // 2 : (right + 1) // 2] = cr
+    bar = number * 3 % 64 / 64
+    luma[height * 5 // 8 : height * 6 // 8, int(width * bar) : int(width * bar) + max(2, width // 16)] = BAR
+    return np.concatenate([luma.ravel(), u.ravel(), v.ravel()])
+
+
+def measure(data: np.ndarray, width: int, height: int) -> Seen:
+    """What a received I420 picture shows."""
+    chroma = ((width + 1) // 2, (height + 1) // 2)
+    luma = data[: width * height].reshape(height, width)
+    u, v = (plane.reshape(chroma[1], chroma[0]) for plane in np.split(data[width * height :], 2))
+    number = 0
+    for bit in range(BITS):
+        left, right = width * bit // BITS, width * (bit + 1) // BITS
+        margin = max(1, (right - left) // 4)
+        block = luma[height // 16 : height * 3 // 16, left + margin : right - margin]
+        number = number << 1 | int(block.mean() > (DARK + BRIGHT) / 2)
+    expected = draw(number, width, height)
+    error = luma.astype(np.int32) - expected[: width * height].reshape(height, width)
+    square = float((error * error).mean())
+    worst = 0.0
+    for at, (_, cb, cr) in enumerate(FIELDS):
+        columns = slice(chroma[0] * (at * 4 + 1) // 16, chroma[0] * (at * 4 + 3) // 16)
+        rows = slice(chroma[1] * 13 // 16, chroma[1] * 15 // 16)
+        worst = max(worst, abs(u[rows, columns].mean() - cb), abs(v[rows, columns].mean() - cr))
+    return Seen(
+        number=number,
+        width=width,
+        height=height,
+        psnr=99.0 if square == 0 else 10 * float(np.log10(255 * 255 / square)),
+        colours=worst,
+    )

@@ -1,0 +1,159 @@
+"""Video of others: what is seen, when, and how well."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+from livekit import rtc
+from livekit.rtc._proto import track_pb2
+
+from lkhost import pictures
+
+from .held import Held, facts
+
+
+class Eye:
+    """Watches one video track and measures every picture."""
+
+    def __init__(self, stream: rtc.VideoStream) -> None:
+        self.stream = stream
+        self.seen: list[pictures.Seen] = []
+        self.times: list[float] = []
+        self.rotations: list[int] = []
+        self.stamps: list[int] = []
+        self.ended = asyncio.Event()
+        self._more = asyncio.Condition()
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            async for event in self.stream:
+                frame = event.frame
+                if frame.type != rtc.VideoBufferType.I420:
+                    raise ValueError(f"asked for I420, got {frame.type}")
+                data = np.frombuffer(frame.data, dtype=np.uint8)
+                seen = pictures.measure(data, frame.width, frame.height)
+                async with self._more:
+                    self.seen.append(seen)
+                    self.times.append(time.monotonic())
+                    self.rotations.append(int(event.rotation))
+                    self.stamps.append(event.timestamp_us)
+                    self._more.notify_all()
+        finally:
+            self.ended.set()
+            async with self._more:
+                self._more.notify_all()
+
+    async def until(self, ready: Any, seconds: float) -> bool:
+        """Waits until `ready()` holds; false when the time or the stream ends before."""
+
+        async def wait() -> bool:
+            async with self._more:
+                while not ready():
+                    if self.ended.is_set():
+                        return False
+                    await self._more.wait()
+            return True
+
+        try:
+            return await asyncio.wait_for(wait(), seconds)
+        except asyncio.TimeoutError:
+            return False
+
+
+class Watching:
+    def __init__(self, held: Held) -> None:
+        self.held = held
+
+    async def watch(
+        self,
+        track: str = "video",
+        room: str = "room",
+        participant: str | None = None,
+        source: str = "SOURCE_CAMERA",
+    ) -> None:
+        """Begins to watch a track, or whatever a participant sends from a source."""
+        if participant is None:
+            stream = rtc.VideoStream(self.held.remote(room, track).track, format=rtc.VideoBufferType.I420)
+        else:
+            stream = rtc.VideoStream.from_participant(
+                participant=self.held.rooms[room].remote_participants[participant],
+                track_source=track_pb2.TrackSource.Value(source),
+                format=rtc.VideoBufferType.I420,
+            )
+        self.held.ears[room, track] = Eye(stream)
+
+    async def see(
+        self,
+        track: str = "video",
+        room: str = "room",
+        count: int = 10,
+        width: int | None = None,
+        height: int | None = None,
+        seconds: float = 20,
+    ) -> list[dict[str, Any]]:
+        """The next `count` pictures, of this size where one is given, that come from now on."""
+        eye = self._eye(room, track)
+        start = len(eye.seen)
+
+        def wanted() -> list[int]:
+            return [
+                at
+                for at in range(start, len(eye.seen))
+                if width in (None, eye.seen[at].width) and height in (None, eye.seen[at].height)
+            ]
+
+        if not await eye.until(lambda: len(wanted()) >= count, seconds):
+            sizes = sorted({(one.width, one.height) for one in eye.seen[start:]})
+            raise TimeoutError(
+                f"{len(wanted())} of {count} pictures within {seconds} s"
+                f" ({len(eye.seen)} in all, sizes of late {sizes}, ended: {eye.ended.is_set()})"
+            )
+        return [
+            {
+                **dataclasses.asdict(eye.seen[at]),
+                "at": eye.times[at],
+                "rotation": eye.rotations[at],
+                "timestamp_us": eye.stamps[at],
+            }
+            for at in wanted()[:count]
+        ]
+
+    async def seen(self, track: str = "video", room: str = "room") -> dict[str, Any]:
+        """All numbers and times so far."""
+        eye = self._eye(room, track)
+        return {
+            "numbers": [one.number for one in eye.seen],
+            "times": eye.times,
+            "sizes": [[one.width, one.height] for one in eye.seen],
+        }
+
+    async def eye_ended(self, track: str = "video", room: str = "room", seconds: float = 10) -> None:
+        """Waits until the stream says that nothing more comes."""
+        await asyncio.wait_for(self._eye(room, track).ended.wait(), seconds)
+
+    async def close_eye(self, track: str = "video", room: str = "room") -> None:
+        eye = self.held.ears.pop((room, track))
+        await eye.stream.aclose()
+        await eye.task
+
+    async def quality(self, quality: int, track: str = "video", room: str = "room") -> None:
+        """Asks for a quality: 0 low, 1 medium, 2 high."""
+        from livekit.rtc._proto import ffi_pb2
+
+        from .held import ask
+
+        message = ffi_pb2.FfiRequest()
+        wish = message.set_remote_track_publication_quality
+        wish.track_publication_handle = self.held.remote(room, track)._ffi_handle.handle
+        wish.quality = quality
+        ask(message)
+
+    def _eye(self, room: str, track: str) -> Eye:
+        eye = self.held.ears[room, track]
+        assert isinstance(eye, Eye), f"{track!r} is listened to, not watched"
+        return eye
