@@ -332,3 +332,39 @@ fn layers_that_a_codec_lacks_are_refused_by_name() {
         assert!(error.to_string().contains(name), "{error}");
     }
 }
+
+#[test]
+fn layers_of_odd_sizes_are_as_large_as_they_say() {
+    for codec in [Codec::Vp9, Codec::Av1] {
+        for (name, width, height) in [
+            ("L2T1", 323, 181),
+            ("L3T3_KEY", 335, 189),
+            ("L2T2h", 211, 121),
+            ("L3T1h", 321, 239),
+        ] {
+            if !video::can_encode(codec) {
+                continue;
+            }
+            let mode = ScalabilityMode::parse(name).unwrap();
+            let config = VideoEncoderConfig {
+                width,
+                height,
+                ..layered(codec, mode)
+            };
+            let frames = film(&config, &[]);
+            for spatial in 0..mode.spatial_layers {
+                let shown = show(codec, &frames, &up_to(mode, &frames, spatial));
+                for (picture, frame) in &frames {
+                    if frame.layer.spatial == spatial {
+                        let back = &shown[picture];
+                        assert_eq!(
+                            (back.width, back.height),
+                            (frame.width, frame.height),
+                            "{codec} {mode} S{spatial} of {width}x{height}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

@@ -347,3 +347,76 @@ fn a_decoder_follows_the_size_of_the_stream() {
         }
     }
 }
+
+#[test]
+fn screens_and_threads_come_back_as_sharp() {
+    for codec in codecs() {
+        for (screen, threads) in [(true, 1), (false, 2), (true, 4)] {
+            let (width, height) = (640, 360);
+            let mut encoder = video::encoder(&video::VideoEncoderConfig {
+                screen,
+                threads,
+                bitrate: 1_500_000,
+                ..config(codec, width, height)
+            })
+            .unwrap();
+            let mut decoder = video::decoder(codec).unwrap();
+            for index in 0..5 {
+                // An encoder may be handed from thread to thread.
+                let (layers, back) = std::thread::scope(|scope| {
+                    let encoder = &mut encoder;
+                    let work = move || encode(&mut **encoder, width, height, index, false);
+                    (scope.spawn(work).join().unwrap(), I420Picture::default())
+                });
+                let mut back = back;
+                for layer in layers {
+                    assert!(decoder.decode(&layer.payload, &mut back).unwrap());
+                    let quality = psnr(&back, &picture(width, height, index));
+                    assert!(
+                        quality > 27.0,
+                        "{codec} {screen} {threads}: {quality:.1} dB"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_pause_saves_nothing_up() {
+    for codec in codecs() {
+        let (width, height) = (320, 180);
+        let mut encoder = video::encoder(&config(codec, width, height)).unwrap();
+        let mut noise = common::Random(11);
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for index in 0..60_u32 {
+            let mut source = picture(width, height, index);
+            for byte in &mut source.y {
+                *byte = byte.saturating_add((noise.next() % 24) as u8);
+            }
+            let pause = if index >= 30 { 90_000 * 3600 } else { 0 };
+            let request = video::EncodeRequest {
+                keyframe: false,
+                timestamp: u64::from(index) * 3000 + pause,
+            };
+            let mut out = Vec::new();
+            encoder.encode(&source.view(), request, &mut out).unwrap();
+            assert!(
+                out.iter().all(|one| one.keyframe == (index == 0)),
+                "{codec}"
+            );
+            let bytes: usize = out.iter().map(|one| one.payload.len()).sum();
+            match index {
+                20..30 => before.push(bytes),
+                30..40 => after.push(bytes),
+                _ => {}
+            }
+        }
+        let (before, after): (usize, usize) = (before.iter().sum(), after.iter().sum());
+        assert!(
+            after < before * 3,
+            "{codec}: {before} bytes before, {after} after"
+        );
+        assert!(after > 0, "{codec} goes on");
+    }
+}

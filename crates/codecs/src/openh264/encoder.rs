@@ -25,15 +25,7 @@ impl H264Encoder {
         if config.mode.spatial_layers > 1 {
             return Err(config.mode_error());
         }
-        for (field, value) in [("width", config.width), ("height", config.height)] {
-            if value < 16 {
-                return Err(VideoCodecError::OutOfRange {
-                    field,
-                    value: f64::from(value),
-                    range: "16..=16383 for H.264",
-                });
-            }
-        }
+        config.check_at_least(16, "16..=16383 for H.264")?;
         let settings = Settings {
             // With chroma halved, H.264 has even sizes only: the last column and row of an odd one are left out.
             width: config.width & !1,

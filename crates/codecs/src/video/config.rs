@@ -61,6 +61,25 @@ impl VideoEncoderConfig {
         self.rates().check()
     }
 
+    /// For codecs that want more than one pixel each way.
+    #[cfg(any(feature = "vpx", feature = "openh264"))]
+    pub(crate) fn check_at_least(
+        &self,
+        least: u32,
+        range: &'static str,
+    ) -> Result<(), VideoCodecError> {
+        for (field, value) in [("width", self.width), ("height", self.height)] {
+            if value < least {
+                return Err(VideoCodecError::OutOfRange {
+                    field,
+                    value: f64::from(value),
+                    range,
+                });
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn mode_error(&self) -> VideoCodecError {
         VideoCodecError::Mode {
             codec: self.codec,

@@ -69,12 +69,10 @@ pub trait VideoDecoder: Send {
 /// Whether [`encoder`] knows this codec.
 #[must_use]
 pub fn can_encode(codec: Codec) -> bool {
-    match codec {
-        Codec::Vp8 | Codec::Vp9 => cfg!(feature = "vpx"),
-        Codec::H264 => cfg!(feature = "openh264"),
-        Codec::Av1 => cfg!(feature = "aom"),
-        _ => false,
-    }
+    let vpx = cfg!(feature = "vpx") && matches!(codec, Codec::Vp8 | Codec::Vp9);
+    let h264 = cfg!(feature = "openh264") && codec == Codec::H264;
+    let av1 = cfg!(feature = "aom") && codec == Codec::Av1;
+    vpx || h264 || av1
 }
 
 /// Whether [`decoder`] knows this codec.

@@ -189,7 +189,8 @@ impl Encoder {
         )
     }
 
-    /// Encodes a picture; what comes of it is appended to `packets`.
+    /// Encodes a picture; what comes of it is appended to `packets`. Of a picture larger than the encoder the left upper
+    /// part is taken.
     #[expect(clippy::too_many_arguments, reason = "it mirrors the C function")]
     pub(super) fn encode(
         &mut self,
@@ -202,7 +203,7 @@ impl Encoder {
         packets: &mut Vec<Packet>,
     ) -> Result<(), VideoCodecError> {
         assert!(
-            (picture.width, picture.height) == (self.width, self.height) && picture.is_consistent(),
+            picture.width >= self.width && picture.height >= self.height && picture.is_consistent(),
             "the encoders check their pictures first"
         );
         let planes = picture.planes().map(|(plane, _)| plane.as_ptr());
@@ -214,8 +215,8 @@ impl Encoder {
                 range: "0..=2147483647",
             })?;
         }
-        // SAFETY: `raw` lives. The planes hold a picture of the encoder's size (asserted above) and are only read, and
-        // only during the call, because there is no lag. The sink gets `packets` back as its context, during the call.
+        // SAFETY: `raw` lives. The planes hold a picture of at least the encoder's size (asserted above) and are only read,
+        // and only during the call, because there is no lag. The sink gets `packets` back as its context, during the call.
         let code = unsafe {
             lk_vpx_encoder_encode(
                 self.raw,

@@ -25,15 +25,21 @@ impl Vp9Encoder {
     pub(crate) fn new(config: &VideoEncoderConfig) -> Result<Self, VideoCodecError> {
         let mode = config.mode;
         let layered = mode.spatial_layers * mode.temporal_layers > 1;
+        if layered {
+            config.check_at_least(2, "2..=16383 for layers of VP9")?;
+        }
         let threads = config.thread_count();
         let scale = scaling(mode);
         // A tile is at least 256 pixels wide.
         let tile_columns_log2 = (config.width / 256).max(1).min(threads).ilog2();
         let layer_speed = scale.map(|(num, den)| speed(config, num, den));
+        // libvpx makes layers of even sizes only, and of an odd one would print a warning for each picture; the last column
+        // and row are left out.
+        let even = |size: u32| if layered { size & !1 } else { size };
         let settings = Settings {
             vp9: 1,
-            width: config.width,
-            height: config.height,
+            width: even(config.width),
+            height: even(config.height),
             threads,
             error_resilient: u32::from(layered),
             spatial_layers: u32::from(mode.spatial_layers),
