@@ -1,6 +1,7 @@
 //! Pictures that the host reads where they lie, and the memory that they use again.
 
 use std::{
+    collections::TryReserveError,
     mem,
     sync::{Arc, Weak},
 };
@@ -8,9 +9,6 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::server::handles::Resource;
-
-/// Buffers that a pool keeps for the next frames: one that is written while the host reads another.
-const KEPT: usize = 2;
 
 /// A picture's bytes; the host holds them until it drops the handle.
 pub(crate) struct VideoBuffer {
@@ -23,33 +21,34 @@ impl Resource for VideoBuffer {
 }
 
 impl VideoBuffer {
-    /// A buffer of its own.
-    pub(crate) fn of(data: Vec<u8>) -> Self {
-        Self {
-            data,
-            pool: Weak::new(),
-        }
-    }
-
     /// A buffer of `length` bytes of whatever was in it before.
-    pub(super) fn from_pool(pool: &Arc<BufferPool>, length: usize) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If there is not as much memory.
+    pub(crate) fn from_pool(
+        pool: &Arc<BufferPool>,
+        length: usize,
+    ) -> Result<Self, TryReserveError> {
         let mut data = pool.spare.lock().pop().unwrap_or_default();
         if data.len() != length {
-            data = vec![0; length];
+            data = Vec::new();
+            data.try_reserve_exact(length)?;
+            data.resize(length, 0);
         }
-        Self {
+        Ok(Self {
             data,
             pool: Arc::downgrade(pool),
-        }
+        })
     }
 
     /// The bytes, which stay where they are.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.data
     }
 
     /// The bytes, to be written.
-    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.data
     }
 }
@@ -58,18 +57,27 @@ impl Drop for VideoBuffer {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
             let mut spare = pool.spare.lock();
-            if spare.len() < KEPT {
+            if spare.len() < pool.kept {
                 spare.push(mem::take(&mut self.data));
             }
         }
     }
 }
 
-/// What a stream's dropped buffers leave for its next ones: megabytes need neither be found nor cleared for each
-/// frame.
-#[derive(Default)]
+/// What dropped buffers leave for the next ones: megabytes need neither be found nor cleared for each frame.
 pub(crate) struct BufferPool {
+    kept: usize,
     spare: Mutex<Vec<Vec<u8>>>,
+}
+
+impl BufferPool {
+    /// A pool that keeps so many buffers.
+    pub(crate) const fn new(kept: usize) -> Self {
+        Self {
+            kept,
+            spare: Mutex::new(Vec::new()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,24 +86,32 @@ mod tests {
 
     #[test]
     fn a_dropped_buffer_serves_the_next_frame() {
-        let pool = Arc::new(BufferPool::default());
-        let first = VideoBuffer::from_pool(&pool, 64);
+        let pool = Arc::new(BufferPool::new(2));
+        let first = VideoBuffer::from_pool(&pool, 64).unwrap();
         let address = first.bytes().as_ptr();
         drop(first);
-        let second = VideoBuffer::from_pool(&pool, 64);
+        let second = VideoBuffer::from_pool(&pool, 64).unwrap();
         assert_eq!(second.bytes().as_ptr(), address);
         drop(second);
-        assert_eq!(VideoBuffer::from_pool(&pool, 65).bytes().len(), 65);
+        assert_eq!(VideoBuffer::from_pool(&pool, 65).unwrap().bytes().len(), 65);
     }
 
     #[test]
     fn a_pool_keeps_few_buffers_and_may_go_first() {
-        let pool = Arc::new(BufferPool::default());
-        let buffers: Vec<_> = (0..5).map(|_| VideoBuffer::from_pool(&pool, 8)).collect();
+        let pool = Arc::new(BufferPool::new(2));
+        let buffers: Vec<_> = (0..5)
+            .map(|_| VideoBuffer::from_pool(&pool, 8).unwrap())
+            .collect();
         drop(buffers);
-        assert_eq!(pool.spare.lock().len(), KEPT);
-        let late = VideoBuffer::from_pool(&pool, 8);
+        assert_eq!(pool.spare.lock().len(), 2);
+        let late = VideoBuffer::from_pool(&pool, 8).unwrap();
         drop(pool);
         assert_eq!(late.bytes().len(), 8);
+    }
+
+    #[test]
+    fn more_memory_than_there_is_makes_an_error() {
+        let pool = Arc::new(BufferPool::new(2));
+        assert!(VideoBuffer::from_pool(&pool, usize::MAX).is_err());
     }
 }

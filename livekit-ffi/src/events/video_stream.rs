@@ -15,7 +15,7 @@ use livekit::{
         video_track::RtcVideoTrack,
     },
 };
-use lk_dsp::video::{Picture, PictureMut, PixelFormat, Plane, VideoError, convert};
+use lk_dsp::video::{Picture, PictureMut, PixelFormat, Plane, convert};
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     convert::video::tight_info,
+    error::FfiError,
     proto::{self, ffi_event::Message, video_stream_event},
     server::{
         Server,
@@ -37,6 +38,9 @@ use crate::{
 
 /// Frames kept for a slow host that named no figure: a tenth of a second, so that a short pause costs none.
 const DEFAULT_LIMIT: usize = 3;
+
+/// Buffers that a stream keeps for its next frames: one is written while the host reads another.
+const KEPT: usize = 2;
 
 /// A stream that the host holds. Dropping the handle discards what is queued and ends it.
 pub(crate) struct VideoStreamObject {
@@ -127,7 +131,7 @@ impl FrameSender {
             handle,
             format,
             dropped,
-            pool: Arc::default(),
+            pool: Arc::new(BufferPool::new(KEPT)),
         }
     }
 
@@ -147,7 +151,7 @@ impl FrameSender {
         }
     }
 
-    fn send(&self, frame: BoxVideoFrame) -> Result<(), VideoError> {
+    fn send(&self, frame: BoxVideoFrame) -> Result<(), FfiError> {
         let (buffer, info) = match frame.buffer.as_i420() {
             Some(i420) => self.convert(i420)?,
             None => self.convert(&frame.buffer.to_i420())?,
@@ -186,7 +190,7 @@ impl FrameSender {
     fn convert(
         &self,
         from: &I420Buffer,
-    ) -> Result<(VideoBuffer, proto::VideoBufferInfo), VideoError> {
+    ) -> Result<(VideoBuffer, proto::VideoBufferInfo), FfiError> {
         let format = self.format.pixels.unwrap_or(PixelFormat::I420);
         let (width, height) = (from.width(), from.height());
         let (y, u, v) = from.data();
@@ -197,7 +201,8 @@ impl FrameSender {
             stride: stride as usize,
         });
         let source = Picture::new(PixelFormat::I420, width, height, planes)?;
-        let mut buffer = VideoBuffer::from_pool(&self.pool, format.tight_size(width, height)?);
+        let mut buffer = VideoBuffer::from_pool(&self.pool, format.tight_size(width, height)?)
+            .map_err(|error| FfiError::operation("video stream", error))?;
         let mut target = PictureMut::tight(format, width, height, buffer.bytes_mut())?;
         convert(&source, &mut target, false)?;
         let info = tight_info(format, width, height, buffer.bytes());

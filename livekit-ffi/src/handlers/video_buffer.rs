@@ -1,13 +1,16 @@
 //! Pictures in the host's memory, and from one pixel format to another.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use lk_dsp::video::{MAX_PLANES, Picture, PictureMut, PixelFormat, Plane, convert};
 
 use crate::{
     convert::{enum_field, video},
     error::FfiError,
-    events::{given::owned, video_buffer::VideoBuffer},
+    events::{
+        given::owned,
+        video_buffer::{BufferPool, VideoBuffer},
+    },
     hostmem::{HostMemory, PlaneLayout},
     proto,
     server::{Server, handles::Ownership},
@@ -15,6 +18,9 @@ use crate::{
 
 /// Longest side of a picture that is converted, in pixels: twice that of one that is sent.
 const MAX_SIDE: u32 = 8_192;
+
+/// The last buffer that the host gave back: who converts every frame has it at hand for the next one.
+static SPARE: LazyLock<Arc<BufferPool>> = LazyLock::new(|| Arc::new(BufferPool::new(1)));
 
 /// A picture of the host's, `max` pixels a side at most. Strides and sizes are checked against the memory that the
 /// request declares.
@@ -101,32 +107,19 @@ fn converted(
     request: &proto::VideoConvertRequest,
 ) -> Result<proto::OwnedVideoBuffer, FfiError> {
     let source = picture(memory, &request.buffer, MAX_SIDE)?;
-    let format = enum_field::<proto::VideoBufferType>("dst_type", request.dst_type)?.into();
+    let format: PixelFormat =
+        enum_field::<proto::VideoBufferType>("dst_type", request.dst_type)?.into();
     let flip_y = request.flip_y.unwrap_or(false);
     let (width, height) = (request.buffer.width, request.buffer.height);
-    let mut data = Vec::new();
-    write(&source, format, flip_y, &mut data)?;
-    let info = video::tight_info(format, width, height, &data);
-    let buffer = Arc::new(VideoBuffer::of(data));
+    let mut buffer = VideoBuffer::from_pool(&SPARE, format.tight_size(width, height)?)
+        .map_err(|error| FfiError::operation("video_convert", error))?;
+    let mut target = PictureMut::tight(format, width, height, buffer.bytes_mut())?;
+    convert(&source, &mut target, flip_y)?;
+    let info = video::tight_info(format, width, height, buffer.bytes());
+    let buffer = Arc::new(buffer);
     let handle = server.handles().insert(buffer, Ownership::HOST);
     Ok(proto::OwnedVideoBuffer {
         handle: owned(handle),
         info,
     })
-}
-
-fn write(
-    source: &Picture<'_>,
-    format: PixelFormat,
-    flip_y: bool,
-    into: &mut Vec<u8>,
-) -> Result<(), FfiError> {
-    let (width, height) = source.size();
-    let length = format.tight_size(width, height)?;
-    into.try_reserve_exact(length)
-        .map_err(|error| FfiError::operation("video_convert", error))?;
-    into.resize(length, 0);
-    let target = PictureMut::tight(format, width, height, into);
-    target.and_then(|mut target| convert(source, &mut target, flip_y))?;
-    Ok(())
 }

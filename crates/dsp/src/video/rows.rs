@@ -293,7 +293,8 @@ impl Kernel for Reorder<'_> {
             let words = self.from.as_chunks::<4>().0;
             for (from, into) in words.iter().zip(self.into.as_chunks_mut::<4>().0) {
                 let word = u32::from_le_bytes(*from);
-                let [a, b, c, d] = places.map(|(from, into)| ((word >> from) & 0xff) << into);
+                let [a, b, c, d] =
+                    places.map(|(from, into)| (word.wrapping_shr(from) & 0xff).wrapping_shl(into));
                 *into = (a | b | c | d).to_le_bytes();
             }
             return;
@@ -577,9 +578,9 @@ fn split(order: Packed, from: &[u8], into: &mut [Part; 3]) {
 /// One byte of each four; `into` may be longer.
 #[inline(always)]
 fn pick(from: &[u8], byte: usize, into: &mut [u8]) {
-    let shift = byte * 8;
+    let shift = (byte * 8) as u32;
     for (pixel, into) in from.as_chunks::<4>().0.iter().zip(into) {
-        *into = (u32::from_le_bytes(*pixel) >> shift) as u8;
+        *into = u32::from_le_bytes(*pixel).wrapping_shr(shift) as u8;
     }
 }
 
