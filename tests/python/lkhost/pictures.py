@@ -49,7 +49,9 @@ def draw(number: int, width: int, height: int) -> np.ndarray:
 
 
 def measure(data: np.ndarray, width: int, height: int) -> Seen:
-    """What a received I420 picture shows."""
+    """What a received I420 picture shows; one too small for the drawing shows nothing (number -1)."""
+    if width < 4 * BITS or height < 32:
+        return Seen(number=-1, width=width, height=height, psnr=0.0, colours=255.0)
     chroma = ((width + 1) // 2, (height + 1) // 2)
     luma = data[: width * height].reshape(height, width)
     u, v = (plane.reshape(chroma[1], chroma[0]) for plane in np.split(data[width * height :], 2))

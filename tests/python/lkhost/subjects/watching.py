@@ -28,6 +28,13 @@ class Eye:
         self.ended = asyncio.Event()
         self._more = asyncio.Condition()
         self.task = asyncio.create_task(self._run())
+        # The SDK's own task ends with the stream, but whoever waits for a frame then waits for ever.
+        stream._task.add_done_callback(lambda _: asyncio.create_task(self._end()))
+
+    async def _end(self) -> None:
+        async with self._more:
+            self.ended.set()
+            self._more.notify_all()
 
     async def _run(self) -> None:
         try:
@@ -45,8 +52,6 @@ class Eye:
                     self._more.notify_all()
         finally:
             self.ended.set()
-            async with self._more:
-                self._more.notify_all()
 
     async def until(self, ready: Any, seconds: float) -> bool:
         """Waits until `ready()` holds; false when the time or the stream ends before."""
@@ -139,7 +144,8 @@ class Watching:
     async def close_eye(self, track: str = "video", room: str = "room") -> None:
         eye = self.held.ears.pop((room, track))
         await eye.stream.aclose()
-        await eye.task
+        eye.task.cancel()
+        await asyncio.gather(eye.task, return_exceptions=True)
 
     async def quality(self, quality: int, track: str = "video", room: str = "room") -> None:
         """Asks for a quality: 0 low, 1 medium, 2 high."""
