@@ -46,6 +46,9 @@ fn system_codec(out: &Path, name: &str, header: &str, package: &str) {
         );
     };
     place(&found, &out.join(&file));
+    if name == "aom" {
+        catch_assertions(&out.join(&file));
+    }
     let mut build = cc::Build::new();
     build
         .file(format!("src/{name}/shim.c"))
@@ -59,6 +62,18 @@ fn system_codec(out: &Path, name: &str, header: &str, package: &str) {
     }
     build.compile(&format!("lk_{name}_shim"));
     println!("cargo:rustc-link-lib=static={name}");
+}
+
+/// Has failed assertions of the archive's end in `lk_aom_assert_fail` of `shim.c` instead of the process's end.
+fn catch_assertions(archive: &Path) {
+    let status = Command::new("objcopy")
+        .args(["--redefine-sym", "__assert_fail=lk_aom_assert_fail"])
+        .arg(archive)
+        .status();
+    match status {
+        Ok(status) if status.success() => {}
+        _ => panic!("objcopy (of binutils) is needed to build with the feature \"aom\""),
+    }
 }
 
 /// Where the compiler finds a library file.
@@ -76,6 +91,8 @@ fn archive(file: &str, cpp: bool) -> Option<PathBuf> {
 
 fn place(from: &Path, to: &Path) {
     println!("cargo:rerun-if-changed={}", from.display());
+    // What stands there may be older than what it was copied from.
+    let _ = std::fs::remove_file(to);
     std::fs::copy(from, to)
         .unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
 }

@@ -368,3 +368,45 @@ fn layers_of_odd_sizes_are_as_large_as_they_say() {
         }
     }
 }
+
+#[test]
+fn the_smallest_and_thinnest_pictures_are_encoded_or_refused() {
+    for (codec, mode) in modes() {
+        for (width, height) in [
+            (1, 1),
+            (2, 2),
+            (3, 5),
+            (8, 8),
+            (16, 16),
+            (18, 130),
+            (300, 2),
+        ] {
+            let config = VideoEncoderConfig {
+                width,
+                height,
+                ..layered(codec, mode)
+            };
+            let Ok(mut encoder) = video::encoder(&config) else {
+                continue;
+            };
+            let mut decoder = video::decoder(codec).unwrap();
+            for index in 0..3 {
+                let source = I420Picture::black(width, height);
+                let mut out = Vec::new();
+                if encoder
+                    .encode(&source.view(), at(index, false), &mut out)
+                    .is_err()
+                {
+                    break;
+                }
+                let Some(last) = out.last() else { continue };
+                let size = (last.width, last.height);
+                if mode.inter_layer == InterLayer::Never {
+                    out.drain(..out.len() - 1);
+                }
+                let shown = common::decode(&mut *decoder, &out).expect("a picture");
+                assert_eq!((shown.width, shown.height), size, "{codec} {mode}");
+            }
+        }
+    }
+}

@@ -8,12 +8,15 @@ use crate::video::{VideoCodecError, VideoDecoder, check_announced};
 
 pub(crate) struct Av1Decoder {
     inner: Decoder,
+    /// The last payload failed.
+    failed: bool,
 }
 
 impl Av1Decoder {
     pub(crate) fn new() -> Result<Self, VideoCodecError> {
         Ok(Self {
             inner: Decoder::new(1)?,
+            failed: false,
         })
     }
 }
@@ -28,8 +31,16 @@ impl VideoDecoder for Av1Decoder {
             // To libaom no bytes mean the end of the stream.
             return Err(VideoCodecError::Empty);
         }
-        check_announced(announced_size(payload))?;
-        match self.inner.decode(payload)? {
+        let size = announced_size(payload);
+        check_announced(size)?;
+        if self.failed && size != (0, 0) {
+            // Nothing from before is needed after a sequence header, so it is a good time to start afresh.
+            self.inner = Decoder::new(1)?;
+            self.failed = false;
+        }
+        let shown = self.inner.decode(payload);
+        self.failed |= shown.is_err();
+        match shown? {
             None => Ok(false),
             Some(planes) => planes.copy_to(Codec::Av1, picture).map(|()| true),
         }

@@ -1,7 +1,9 @@
 // A flat face over libaom for sys.rs: only scalars, our own structs and opaque handles cross it, so that Rust needs to
 // know none of libaom's struct layouts, which change from version to version.
 
+#include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,34 @@
 #include <aom/aom_encoder.h>
 #include <aom/aomcx.h>
 #include <aom/aomdx.h>
+
+// Distributions build libaom with its assertions on. A failed one would end the host's process; build.rs has the archive
+// call this instead, which goes back to our caller of libaom, wherever it stands on the thread that was called.
+#define LK_ASSERTION (-1000)
+
+static _Thread_local jmp_buf *way_back;
+
+_Noreturn void lk_aom_assert_fail(const char *assertion, const char *file, unsigned int line, const char *function);
+_Noreturn void lk_aom_assert_fail(const char *assertion, const char *file, unsigned int line, const char *function) {
+  if (way_back != NULL) longjmp(*way_back, 1);
+  // A thread of libaom's own has nowhere to go back to.
+  fprintf(stderr, "libaom: %s:%u: %s: %s\n", file, line, function, assertion);
+  abort();
+}
+
+// What failed this way is left as it is: locks may be held inside, and so nothing may call into it again.
+#define GUARDED(broken, code, expression) \
+  do {                                    \
+    jmp_buf here;                         \
+    way_back = &here;                     \
+    if (setjmp(here) == 0) {              \
+      code = (expression);                \
+    } else {                              \
+      broken = 1;                         \
+      code = LK_ASSERTION;                \
+    }                                     \
+    way_back = NULL;                      \
+  } while (0)
 
 #define LK_LAYERS 9
 #define LK_SPATIAL 3
@@ -53,6 +83,7 @@ typedef struct {
   aom_codec_enc_cfg_t config;
   aom_svc_params_t svc;
   int layered;
+  int broken;
 } lk_aom_encoder;
 
 #define TRY(expression)                               \
@@ -61,7 +92,10 @@ typedef struct {
     if (tried != AOM_CODEC_OK) return (int32_t)tried; \
   } while (0)
 
-const char *lk_aom_error_text(int32_t code) { return aom_codec_err_to_string((aom_codec_err_t)code); }
+const char *lk_aom_error_text(int32_t code) {
+  if (code == LK_ASSERTION) return "one of its assertions does not hold";
+  return aom_codec_err_to_string((aom_codec_err_t)code);
+}
 
 static int32_t set_layer_rates(lk_aom_encoder *self, const lk_aom_rates *rates) {
   if (!self->layered) return AOM_CODEC_OK;
@@ -151,7 +185,7 @@ static int32_t set_up(lk_aom_encoder *self, const lk_aom_settings *settings, con
 
 void lk_aom_encoder_free(lk_aom_encoder *self) {
   if (self == NULL) return;
-  if (self->codec.iface != NULL) aom_codec_destroy(&self->codec);
+  if (!self->broken && self->codec.iface != NULL) aom_codec_destroy(&self->codec);
   free(self);
 }
 
@@ -162,7 +196,8 @@ int32_t lk_aom_encoder_new(const lk_aom_settings *settings, const lk_aom_rates *
     return AOM_CODEC_INVALID_PARAM;
   lk_aom_encoder *self = calloc(1, sizeof(*self));
   if (self == NULL) return AOM_CODEC_MEM_ERROR;
-  const int32_t code = set_up(self, settings, rates);
+  volatile int32_t code = AOM_CODEC_OK;
+  GUARDED(self->broken, code, set_up(self, settings, rates));
   if (code != AOM_CODEC_OK) {
     lk_aom_encoder_free(self);
     return code;
@@ -171,13 +206,19 @@ int32_t lk_aom_encoder_new(const lk_aom_settings *settings, const lk_aom_rates *
   return AOM_CODEC_OK;
 }
 
-int32_t lk_aom_encoder_set_rates(lk_aom_encoder *self, const lk_aom_rates *rates) {
+static int32_t change_rates(lk_aom_encoder *self, const lk_aom_rates *rates) {
   const int32_t code = set_layer_rates(self, rates);
   if (code != AOM_CODEC_OK) return code;
   self->config.rc_target_bitrate = rates->total;
   TRY(aom_codec_enc_config_set(&self->codec, &self->config));
   TRY(aom_codec_control(&self->codec, AOME_SET_MAX_INTRA_BITRATE_PCT, rates->max_intra_pct));
   return AOM_CODEC_OK;
+}
+
+int32_t lk_aom_encoder_set_rates(lk_aom_encoder *self, const lk_aom_rates *rates) {
+  volatile int32_t code = LK_ASSERTION;
+  if (!self->broken) GUARDED(self->broken, code, change_rates(self, rates));
+  return code;
 }
 
 static int32_t set_structure(lk_aom_encoder *self, const lk_aom_structure *structure) {
@@ -204,12 +245,8 @@ static int32_t set_structure(lk_aom_encoder *self, const lk_aom_structure *struc
   return AOM_CODEC_OK;
 }
 
-// Encodes one layer of a picture of the configured size. `structure` is for several layers, NULL otherwise. The packet's
-// bytes live until the next call; a size of 0 means that the picture was dropped.
-int32_t lk_aom_encoder_encode(lk_aom_encoder *self, const uint8_t *const planes[3], const int32_t strides[3], int64_t pts,
-                              uint32_t duration, uint32_t keyframe, const lk_aom_structure *structure,
-                              lk_aom_packet *out) {
-  memset(out, 0, sizeof(*out));
+static int32_t encode(lk_aom_encoder *self, const uint8_t *const planes[3], const int32_t strides[3], int64_t pts,
+                      uint32_t duration, uint32_t keyframe, const lk_aom_structure *structure, lk_aom_packet *out) {
   aom_image_t image;
   // The address only keeps aom_img_wrap from allocating; the planes replace it.
   if (aom_img_wrap(&image, AOM_IMG_FMT_I420, self->config.g_w, self->config.g_h, 1, (unsigned char *)planes[0]) == NULL)
@@ -237,8 +274,22 @@ int32_t lk_aom_encoder_encode(lk_aom_encoder *self, const uint8_t *const planes[
   return AOM_CODEC_OK;
 }
 
+// Encodes one layer of a picture of the configured size. `structure` is for several layers, NULL otherwise. The packet's
+// bytes live until the next call; a size of 0 means that the picture was dropped.
+int32_t lk_aom_encoder_encode(lk_aom_encoder *self, const uint8_t *const planes[3], const int32_t strides[3], int64_t pts,
+                              uint32_t duration, uint32_t keyframe, const lk_aom_structure *structure,
+                              lk_aom_packet *out) {
+  memset(out, 0, sizeof(*out));
+  volatile int32_t code = LK_ASSERTION;
+  if (!self->broken)
+    GUARDED(self->broken, code, encode(self, planes, strides, pts, duration, keyframe, structure, out));
+  if (code != AOM_CODEC_OK) out->size = 0;
+  return code;
+}
+
 typedef struct {
   aom_codec_ctx_t codec;
+  int broken;
 } lk_aom_decoder;
 
 // What a decoder hands out; the planes live until its next call. Samples above 8 bits stand in two bytes each.
@@ -254,7 +305,7 @@ typedef struct {
 
 void lk_aom_decoder_free(lk_aom_decoder *self) {
   if (self == NULL) return;
-  if (self->codec.iface != NULL) aom_codec_destroy(&self->codec);
+  if (!self->broken && self->codec.iface != NULL) aom_codec_destroy(&self->codec);
   free(self);
 }
 
@@ -277,14 +328,15 @@ void lk_aom_announced_size(const uint8_t *data, size_t size, uint32_t *width, ui
   aom_codec_stream_info_t info;
   memset(&info, 0, sizeof(info));
   *width = *height = 0;
-  if (aom_codec_peek_stream_info(aom_codec_av1_dx(), data, size, &info) != AOM_CODEC_OK) return;
+  volatile int32_t code = AOM_CODEC_OK;
+  volatile int broken = 0;
+  GUARDED(broken, code, aom_codec_peek_stream_info(aom_codec_av1_dx(), data, size, &info));
+  if (broken || code != AOM_CODEC_OK) return;
   *width = info.w;
   *height = info.h;
 }
 
-// `got` tells whether `picture` was filled: the highest layer that the data holds.
-int32_t lk_aom_decoder_decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_aom_picture *picture,
-                              uint32_t *got) {
+static int32_t decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_aom_picture *picture, uint32_t *got) {
   *got = 0;
   TRY(aom_codec_decode(&self->codec, data, size, NULL));
   aom_codec_iter_t iterator = NULL;
@@ -310,4 +362,14 @@ int32_t lk_aom_decoder_decode(lk_aom_decoder *self, const uint8_t *data, size_t 
     }
   }
   return AOM_CODEC_OK;
+}
+
+// `got` tells whether `picture` was filled: the highest layer that the data holds.
+int32_t lk_aom_decoder_decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_aom_picture *picture,
+                              uint32_t *got) {
+  volatile int32_t code = LK_ASSERTION;
+  *got = 0;
+  if (!self->broken) GUARDED(self->broken, code, decode(self, data, size, picture, got));
+  if (code != AOM_CODEC_OK) *got = 0;
+  return code;
 }
