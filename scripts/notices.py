@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Archives of the system that are linked in, with Debian's record of their licences.
+SYSTEM = {"libvpx": "/usr/share/doc/libvpx-dev/copyright", "libaom": "/usr/share/doc/libaom-dev/copyright"}
 TEXTS = re.compile(r"^(licen[cs]e|copying|notice|copyright|authors|patents)([-_.].*)?$", re.IGNORECASE)
 CODE = {".rs", ".c", ".h", ".go", ".py", ".toml", ".cc", ".pl", ".cmake"}
 
@@ -72,7 +74,11 @@ def main() -> int:
             known[plain] = f"{package['name']} {package['version']}, {name}"
             print(f"{name}:\n")
             print("\n".join(f"    {line}".rstrip() for line in text.splitlines()) + "\n")
-    print(f"{len(foreign)} packages", file=sys.stderr)
+    for name, record in SYSTEM.items():
+        print(f"## {name}\n")
+        text = Path(record).read_text(errors="replace").strip()
+        print("\n".join(f"    {line}".rstrip() for line in text.splitlines()) + "\n")
+    print(f"{len(foreign)} packages, {len(SYSTEM)} system libraries", file=sys.stderr)
     return 0
 
 
