@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use crate::frame_queue::FrameQueue;
 use crate::pipeline::video_recv::{DecodedPicture, PictureSink};
 use crate::video_frame::internal::BufferSealed;
-use crate::video_frame::{BoxVideoFrame, FrameMetadata, I420Buffer, VideoBuffer, VideoFrame};
+use crate::video_frame::{BoxVideoFrame, I420Buffer, VideoBuffer, VideoFrame};
 
 /// The listeners of one track or source.
 #[derive(Default)]
@@ -34,24 +34,23 @@ impl VideoSinks {
         }
     }
 
-    /// Gives every listener its own copy; says whether anybody took one.
+    /// Gives the picture to every listener; says whether anybody took it. It is converted once, and shared then.
     pub(crate) fn deliver<T: AsRef<dyn VideoBuffer>>(
         &self,
         frame: &VideoFrame<T>,
         timestamp_us: i64,
     ) -> bool {
-        let mut taken = false;
-        for queue in self.listeners() {
-            let buffer = Box::new(frame.buffer.as_ref().to_i420());
-            let frame_metadata: Option<FrameMetadata> = frame.frame_metadata.clone();
-            taken |= queue.push(VideoFrame {
-                rotation: frame.rotation,
-                timestamp_us,
-                frame_metadata,
-                buffer,
-            });
+        let listeners = self.listeners();
+        if listeners.is_empty() {
+            return false;
         }
-        taken
+        let shared = VideoFrame {
+            rotation: frame.rotation,
+            timestamp_us,
+            frame_metadata: frame.frame_metadata.clone(),
+            buffer: frame.buffer.as_ref().to_i420(),
+        };
+        hand_out(&listeners, &shared)
     }
 
     fn listeners(&self) -> Vec<Arc<FrameQueue<BoxVideoFrame>>> {
@@ -64,6 +63,20 @@ impl VideoSinks {
     }
 }
 
+/// Gives each of them the picture, whose planes all share; says whether anybody took it.
+fn hand_out(listeners: &[Arc<FrameQueue<BoxVideoFrame>>], frame: &VideoFrame<I420Buffer>) -> bool {
+    let mut taken = false;
+    for listener in listeners {
+        taken |= listener.push(VideoFrame {
+            rotation: frame.rotation,
+            timestamp_us: frame.timestamp_us,
+            frame_metadata: frame.frame_metadata.clone(),
+            buffer: Box::new(frame.buffer.to_i420()),
+        });
+    }
+    taken
+}
+
 impl PictureSink for VideoSinks {
     fn watched(&self) -> bool {
         self.state
@@ -74,31 +87,15 @@ impl PictureSink for VideoSinks {
     }
 
     fn deliver(&self, picture: DecodedPicture) {
-        let frame = VideoFrame {
-            rotation: picture.rotation.into(),
-            timestamp_us: picture.timestamp_us,
-            frame_metadata: None,
-            buffer: I420Buffer::from_picture(picture.image),
-        };
-        let mut queues = self.listeners();
-        // The last one gets the picture itself.
-        let last = queues.pop();
-        for queue in queues {
-            queue.push(VideoFrame {
-                rotation: frame.rotation,
-                timestamp_us: frame.timestamp_us,
+        hand_out(
+            &self.listeners(),
+            &VideoFrame {
+                rotation: picture.rotation.into(),
+                timestamp_us: picture.timestamp_us,
                 frame_metadata: None,
-                buffer: Box::new(frame.buffer.to_i420()),
-            });
-        }
-        if let Some(queue) = last {
-            queue.push(VideoFrame {
-                rotation: frame.rotation,
-                timestamp_us: frame.timestamp_us,
-                frame_metadata: None,
-                buffer: Box::new(frame.buffer),
-            });
-        }
+                buffer: I420Buffer::from_picture(picture.image),
+            },
+        );
     }
 
     fn end_streams(&self) {
