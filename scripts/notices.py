@@ -24,7 +24,7 @@ CODE = {".rs", ".c", ".h", ".go", ".py", ".toml", ".cc", ".pl", ".cmake"}
 def texts(package: dict) -> list[tuple[str, str]]:
     """The licence files of a package's source; of a crate with bundled sources also those further down."""
     folder = Path(package["manifest_path"]).parent
-    bundles = package["links"] is not None or package["name"].endswith("-sys")
+    bundles = package["links"] is not None or re.search(r"-sys\d*$", package["name"]) is not None
     pattern = "**/*" if bundles else "*"
     found = []
     for path in sorted(folder.glob(pattern)):
