@@ -3,7 +3,10 @@
 
 #![expect(clippy::print_stdout, reason = "figures, shown with --nocapture")]
 
-mod video_support;
+mod video_support {
+    pub(crate) mod frames;
+    pub(crate) mod session;
+}
 
 use std::time::Duration;
 

@@ -376,3 +376,111 @@ fn append_obu(element: &[u8], out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(obu.payload);
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(frame: &[u8], new_sequence: bool, room: usize) -> Vec<Vec<u8>> {
+        let mut out = Payloads::default();
+        let room = Room {
+            first: room,
+            rest: room,
+        };
+        packetize(frame, new_sequence, room, &mut out).unwrap();
+        (0..out.len())
+            .map(|index| out.payload(index).to_vec())
+            .collect()
+    }
+
+    fn join(packets: &[Vec<u8>]) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        assemble(packets.iter().map(|packet| &packet[..]), &mut out)?;
+        Some(out)
+    }
+
+    /// Temporal delimiter, sequence header, a frame with an extension byte and without a size.
+    const UNIT: [u8; 13] = [
+        0x12, 0, 0x0a, 2, 0x11, 0x12, 0x34, 0x08, 0x21, 0x22, 0x23, 0x24, 0x25,
+    ];
+    const JOINED: [u8; 12] = [
+        0x0a, 2, 0x11, 0x12, 0x36, 0x08, 5, 0x21, 0x22, 0x23, 0x24, 0x25,
+    ];
+
+    #[test]
+    fn elements_lose_their_sizes_and_the_delimiter_goes() {
+        let sent = packets(&UNIT, true, 100);
+        // §4.4: W = 2, N; a length, the sequence header; the frame.
+        assert_eq!(
+            sent,
+            [[
+                0x28, 3, 0x08, 0x11, 0x12, 0x34, 0x08, 0x21, 0x22, 0x23, 0x24, 0x25
+            ]]
+        );
+        assert_eq!(join(&sent).unwrap(), JOINED);
+        assert_eq!(packets(&UNIT, false, 100)[0][0], 0x20);
+    }
+
+    #[test]
+    fn an_obu_is_cut_where_the_packet_ends() {
+        let frame = [&[0x32, 40][..], &[7; 40]].concat();
+        let sent = packets(&frame, false, 20);
+        assert_eq!(sent.len(), 3);
+        assert!(sent.iter().all(|packet| packet.len() <= 20));
+        // Y, Z and Y, Z.
+        let flags: Vec<u8> = sent.iter().map(|packet| packet[0] & 0xc0).collect();
+        assert_eq!(flags, [0x40, 0xc0, 0x80]);
+        assert_eq!(join(&sent).unwrap(), frame);
+        assert_eq!(join(&sent[1..]), None);
+        assert_eq!(join(&sent[..2]), None);
+        assert_eq!(join(&[sent[0].clone(), sent[0].clone()]), None);
+    }
+
+    #[test]
+    fn many_small_obus_are_packed_with_a_length_each() {
+        let frame = [0x2a, 1, 9].repeat(30);
+        for room in [12, 20, 50, 99, 200] {
+            let sent = packets(&frame, true, room);
+            assert!(sent.iter().all(|packet| packet.len() <= room));
+            assert_eq!(join(&sent).unwrap(), frame, "{room}");
+        }
+    }
+
+    #[test]
+    fn every_size_fits_and_comes_back() {
+        for length in 0..400_usize {
+            let mut frame = vec![0x0a, 3, 1, 2, 3, 0x32];
+            write_leb128(length, |byte| frame.push(byte));
+            frame.extend((0..length).map(|at| at as u8));
+            for room in [30, 47, 200] {
+                let sent = packets(&frame, true, room);
+                assert!(sent.iter().all(|packet| packet.len() <= room));
+                assert_eq!(join(&sent).unwrap(), frame, "{length} in {room}");
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_payloads_and_frames_are_errors() {
+        for payload in [
+            &[][..],
+            &[0x00],
+            &[0x20, 3, 0x08],
+            &[0x00, 9, 0x08],
+            &[0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0x30, 1, 0x08],
+        ] {
+            assert!(facts(payload).is_err(), "{payload:?}");
+        }
+        for frame in [&[0x80][..], &[0x32, 9, 1], &[0x36], &[0x32, 0xff]] {
+            assert!(check(frame).is_err(), "{frame:?}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_header_marks_a_key_frame() {
+        assert!(is_keyframe(&UNIT));
+        assert!(!is_keyframe(&UNIT[6..]));
+        assert_eq!(picture_size(&UNIT), None);
+    }
+}

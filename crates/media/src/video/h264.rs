@@ -111,3 +111,104 @@ impl Format for H264 {
         super::h264_sps::picture_size(parameters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::nal::{Assembler, facts, packetize};
+    use super::super::payloads::{Payloads, Room};
+    use super::*;
+
+    fn packets(stream: &[u8], room: usize) -> Vec<Vec<u8>> {
+        let mut out = Payloads::default();
+        let room = Room {
+            first: room,
+            rest: room,
+        };
+        packetize::<H264>(stream, room, &mut out, &mut Vec::new());
+        (0..out.len())
+            .map(|index| out.payload(index).to_vec())
+            .collect()
+    }
+
+    fn join(packets: &[Vec<u8>]) -> Option<(Vec<u8>, bool)> {
+        let mut out = Vec::new();
+        let payloads = packets.iter().map(|packet| &packet[..]);
+        let made = Assembler::default().assemble::<H264>(payloads, &mut out)?;
+        Some((out, made.keyframe))
+    }
+
+    #[test]
+    fn parameter_sets_share_a_packet_and_a_long_slice_takes_several() {
+        let mut stream = vec![0, 0, 0, 1, 0x09, 0xf0];
+        annexb::append(&[0x67, 0x42, 0x01], &mut stream);
+        annexb::append(&[0x28, 0xce], &mut stream);
+        annexb::append(&[&[0x65][..], &[0xaa; 10]].concat(), &mut stream);
+        let sent = packets(&stream, 10);
+        assert_eq!(
+            sent,
+            [
+                // §5.7.1: STAP-A with the highest importance, then lengths and units; the delimiter is left out.
+                vec![0x78, 0, 3, 0x67, 0x42, 0x01, 0, 2, 0x28, 0xce],
+                // §5.8: FU-A; start, then end, each of type 5.
+                vec![0x7c, 0x85, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa],
+                vec![0x7c, 0x45, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa],
+            ]
+        );
+        let (joined, keyframe) = join(&sent).unwrap();
+        assert_eq!(joined, stream[6..]);
+        assert!(keyframe);
+        let told = facts::<H264>(&sent[0]).unwrap();
+        assert!(told.starts && told.key);
+        let told = facts::<H264>(&sent[2]).unwrap();
+        assert!(!told.starts && told.key);
+    }
+
+    #[test]
+    fn pieces_that_do_not_fit_make_no_picture() {
+        let mut stream = Vec::new();
+        annexb::append(&[&[0x41, 0x88][..], &[0xaa; 28]].concat(), &mut stream);
+        let sent = packets(&stream, 12);
+        assert_eq!(sent.len(), 3);
+        assert!(join(&sent).is_some());
+        assert_eq!(join(&sent[1..]), None);
+        assert_eq!(join(&sent[..2]), None);
+        assert_eq!(join(&[sent[0].clone(), sent[0].clone()]), None);
+        assert_eq!(join(&[sent[0].clone(), vec![0x41, 1]]), None);
+        assert_eq!(join(&[]), None);
+    }
+
+    #[test]
+    fn a_key_picture_without_parameter_sets_gets_those_that_were_sent_before() {
+        let mut assembler = Assembler::default();
+        let mut out = Vec::new();
+        let sets = [0x18, 0, 3, 0x67, 0x42, 0x01, 0, 2, 0x68, 0xce];
+        let first: [&[u8]; 2] = [&sets, &[0x65, 1]];
+        assembler
+            .assemble::<H264>(first.into_iter(), &mut out)
+            .unwrap();
+        let whole = out.clone();
+        out.clear();
+        let second: [&[u8]; 1] = [&[0x65, 1]];
+        assembler
+            .assemble::<H264>(second.into_iter(), &mut out)
+            .unwrap();
+        assert_eq!(out, whole);
+    }
+
+    #[test]
+    fn payloads_of_other_modes_are_errors() {
+        for payload in [
+            &[][..],
+            &[0x00],
+            &[0x19, 0, 0, 0, 1, 0x41],
+            &[0x1d, 0x81, 0, 0, 1],
+            &[0x1c, 0x85],
+            &[0x18],
+            &[0x18, 0, 2, 0x41],
+            &[0x18, 0, 0],
+            &[0x18, 0, 1, 0x1c],
+        ] {
+            assert!(H264::parse(payload).is_err(), "{payload:?}");
+        }
+    }
+}

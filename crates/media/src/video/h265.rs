@@ -119,3 +119,60 @@ impl Format for H265 {
         super::h265_sps::picture_size(parameters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::nal::{Assembler, packetize};
+    use super::super::payloads::{Payloads, Room};
+    use super::*;
+
+    #[test]
+    fn units_share_a_packet_or_take_several() {
+        let mut stream = Vec::new();
+        annexb::append(&[0x40, 0x01, 0x0c], &mut stream);
+        annexb::append(&[0x42, 0x0a, 0x01], &mut stream);
+        annexb::append(&[&[0x26, 0x01][..], &[0xaa; 16]].concat(), &mut stream);
+        let mut out = Payloads::default();
+        let room = Room {
+            first: 12,
+            rest: 12,
+        };
+        packetize::<H265>(&stream, room, &mut out, &mut Vec::new());
+        let sent: Vec<&[u8]> = (0..out.len()).map(|index| out.payload(index)).collect();
+        assert_eq!(
+            sent,
+            [
+                // §4.4.2: type 48, the lowest layer and temporal id; then lengths and units.
+                &[0x60, 0x01, 0, 3, 0x40, 0x01, 0x0c, 0, 3, 0x42, 0x0a, 0x01][..],
+                // §4.4.3: type 49, the unit's layer and temporal id; start, end and type 19.
+                &[
+                    0x62, 0x01, 0x93, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa
+                ],
+                &[
+                    0x62, 0x01, 0x53, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa
+                ],
+            ]
+        );
+        let mut joined = Vec::new();
+        let made = Assembler::default()
+            .assemble::<H265>(sent.into_iter(), &mut joined)
+            .unwrap();
+        assert_eq!(joined, stream);
+        assert!(made.keyframe && is_keyframe(&joined));
+    }
+
+    #[test]
+    fn damaged_payloads_are_errors() {
+        for payload in [
+            &[][..],
+            &[0x26],
+            &[0x60, 0x01],
+            &[0x60, 0x01, 0, 1, 0x26],
+            &[0x60, 0x01, 0, 9, 0x26, 0x01],
+            &[0x62, 0x01, 0x93],
+            &[0x64, 0x01, 0, 0],
+        ] {
+            assert!(H265::parse(payload).is_err(), "{payload:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use lk_types::{Codec, EncodedVideo, InterLayer, LayerFrame, ScalabilityMode};
 
 /// Makes the frames of a stream.
 pub(crate) struct Encoder {
-    pub(crate) codec: Codec,
+    codec: Codec,
     pub(crate) mode: ScalabilityMode,
     rng: Rng,
     next_frame: u64,
@@ -14,8 +14,8 @@ pub(crate) struct Encoder {
     since_key: u64,
     /// Numbers of the last frame of each layer: spatial, temporal.
     last: [[Option<u64>; 3]; 3],
-    pub(crate) key_bytes: usize,
-    pub(crate) delta_bytes: usize,
+    key_bytes: usize,
+    delta_bytes: usize,
 }
 
 impl Encoder {
@@ -173,7 +173,7 @@ impl Encoder {
 }
 
 /// A parameter set of 640 × 360.
-pub(crate) const H264_SPS: [u8; 15] = [
+const H264_SPS: [u8; 15] = [
     0x67, 0x42, 0xc0, 0x1e, 0x8c, 0x8d, 0x40, 0x50, 0x17, 0xfc, 0xb0, 0x0f, 0x08, 0x84, 0x6a,
 ];
 
@@ -182,15 +182,6 @@ const H265_SPS: [u8; 28] = [
     0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00, 0x00, 0x03,
     0x00, 0x5d, 0xa0, 0x02, 0x80, 0x80, 0x2d, 0x16, 0x59, 0x59, 0xa4, 0x93,
 ];
-
-/// The size that a stream's key pictures tell.
-pub(crate) fn told_size(codec: Codec) -> (u32, u32) {
-    if codec == Codec::H265 {
-        (1_280, 720)
-    } else {
-        (640, 360)
-    }
-}
 
 /// An AV1 sequence header of 640 × 360.
 fn sequence_header() -> Vec<u8> {

@@ -11,7 +11,7 @@ use lk_media::video::{
 use lk_testkit::{Link, Network, start};
 use lk_types::{Codec, ScalabilityMode};
 
-use super::frames::{Encoder, tags, told_size};
+use super::frames::{Encoder, tags};
 
 /// What to run.
 #[derive(Clone)]
@@ -235,4 +235,13 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
 enum Feedback {
     Again(u64),
     Keyframe,
+}
+
+/// The size that a stream's key pictures tell.
+fn told_size(codec: Codec) -> (u32, u32) {
+    if codec == Codec::H265 {
+        (1_280, 720)
+    } else {
+        (640, 360)
+    }
 }
