@@ -277,3 +277,47 @@ fn a_key_frame_is_asked_for_at_once_and_then_ever_more_rarely() {
     assert_eq!(receiver.frames.len(), 1);
     assert!(receiver.buffer.deadline().is_none());
 }
+
+#[test]
+fn what_the_decoder_refused_is_not_referred_to() {
+    let mut publisher = Publisher::new(Codec::Vp8, "L1T1", 1);
+    let mut receiver = Receiver::new(Codec::Vp8);
+    for number in 0..5_u32 {
+        let picture = publisher.picture(false);
+        receiver.forward(&picture, number * 3_000, |_| true);
+    }
+    receiver.buffer.decode_failed(receiver.now);
+    assert!(receiver.buffer.wants_keyframe(receiver.now));
+    for number in 5..8_u32 {
+        let picture = publisher.picture(false);
+        receiver.forward(&picture, number * 3_000, |_| true);
+    }
+    assert_eq!(receiver.frames.len(), 5);
+    receiver.forward(&publisher.picture(true), 24_000, |_| true);
+    assert_eq!(receiver.frames.len(), 6);
+}
+
+#[test]
+fn a_key_picture_that_lacks_a_packet_is_waited_for_before_another_is_asked_for() {
+    let mut publisher = Publisher::new(Codec::Vp8, "L1T1", 1);
+    let mut receiver = Receiver::new(Codec::Vp8);
+    let picture = publisher.picture(true);
+    let mut missing = None;
+    for (index, sent) in picture.iter().enumerate() {
+        if index == 1 {
+            missing = Some((receiver.sequence, sent.clone()));
+            receiver.sequence += 1;
+        } else {
+            receiver.push(&sent.payload, None, 0, sent.last_of_frame);
+        }
+    }
+    assert!(!receiver.buffer.wants_keyframe(receiver.now));
+    receiver.now += Duration::from_millis(100);
+    assert!(receiver.frames.is_empty());
+    assert!(!receiver.buffer.wants_keyframe(receiver.now));
+    let (sequence, sent) = missing.expect("the key picture takes several packets");
+    receiver.sequence = sequence;
+    receiver.push(&sent.payload, None, 0, false);
+    assert_eq!(receiver.frames.len(), 1);
+    assert!(receiver.frames[0].reordered);
+}

@@ -160,17 +160,17 @@ impl FrameBuffer {
                         return None;
                     }
                     if let Some(frame) = self.take(span) {
-                        self.wish_for(None);
+                        self.wish_for(None, now);
                         return Some(frame);
                     }
                 }
                 Found::Open(span) => {
                     let needed = self.needs_keyframe_for(span);
-                    self.wish_for(needed.then_some(now));
+                    self.wish_for(needed.then_some(now), now);
                     return None;
                 }
-                Found::Gap { since, .. } => {
-                    if !self.leave_gap(since, now) {
+                Found::Gap { since, before, .. } => {
+                    if !self.leave_gap(since, before, now) {
                         return None;
                     }
                 }
@@ -191,6 +191,13 @@ impl FrameBuffer {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// The decoder, or what decrypts before it, could not take a picture: none is given before the next key picture, and
+    /// that is wanted.
+    pub fn decode_failed(&mut self, now: Instant) {
+        self.references.forget();
+        self.wish_for(Some(now), now);
     }
 
     /// Tells the round trip time, which retransmissions are waited for by.
@@ -215,7 +222,7 @@ impl FrameBuffer {
     pub fn restart(&mut self) {
         self.packets.clear();
         self.references.forget();
-        self.wish.need(None);
+        self.wish = Wish::default();
         self.highest = None;
         self.moved = false;
         self.loss = None;
@@ -358,16 +365,24 @@ impl FrameBuffer {
     }
 
     /// Decides about a gap at the head. True where the head has moved.
-    fn leave_gap(&mut self, since: Instant, now: Instant) -> bool {
-        let patience = if self.references.alive() {
-            since + self.patience()
+    fn leave_gap(&mut self, since: Instant, before: Option<Span>, now: Instant) -> bool {
+        let long = since + self.long_patience();
+        let key = before.is_some_and(|span| {
+            let packets = self.packets.between(span.first, span.last);
+            self.references.picture(packets).key
+        });
+        let (patience, wish) = if self.references.alive() {
+            (since + self.patience(), long)
+        } else if key {
+            // The key picture that is needed is nearly there.
+            (long, long)
         } else {
             // Nothing to go on from: whatever is whole and can be decoded serves.
-            since
+            (since, now)
         };
         if now < patience {
             self.patience_ends = Some(patience);
-            self.wish_for(Some(since + self.long_patience()).filter(|_| self.references.alive()));
+            self.wish_for(Some(wish), now);
             return false;
         }
         match self.beyond(now) {
@@ -380,20 +395,15 @@ impl FrameBuffer {
             }
             Beyond::Wait(until) => {
                 self.patience_ends = Some(until);
-                self.wish_for(Some(until.max(since + self.long_patience())));
+                self.wish_for(Some(until.max(long)), now);
                 false
             }
             Beyond::Arriving => {
-                self.wish_for(None);
+                self.wish_for(None, now);
                 false
             }
             Beyond::Nothing => {
-                let needed = if self.references.alive() {
-                    since + self.long_patience()
-                } else {
-                    now
-                };
-                self.wish_for(Some(needed));
+                self.wish_for(Some(wish), now);
                 false
             }
         }
@@ -493,12 +503,13 @@ impl FrameBuffer {
                     .picture(self.packets.between(span.first, span.last))
                     .key
             }
+            // Between two pictures.
             None => self.moved,
         }
     }
 
-    fn wish_for(&mut self, from: Option<Instant>) {
-        self.wish.need(from);
+    fn wish_for(&mut self, from: Option<Instant>, now: Instant) {
+        self.wish.need(from, now);
     }
 
     /// Too much waits: goes on at the last key picture of which the beginning is there.

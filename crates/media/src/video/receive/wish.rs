@@ -20,8 +20,12 @@ pub(super) struct Wish {
 
 impl Wish {
     /// One is needed from then on; not at all with `None`.
-    pub(super) fn need(&mut self, from: Option<Instant>) {
+    pub(super) fn need(&mut self, from: Option<Instant>, now: Instant) {
         self.needed = from;
+        if from.is_none() && self.pause.is_some_and(|(_, end)| now >= end) {
+            // Settled without one; the next need is another.
+            self.pause = None;
+        }
     }
 
     pub(super) fn heard(&mut self) {
