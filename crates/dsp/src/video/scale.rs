@@ -177,7 +177,7 @@ struct Axis {
     /// Distance of the samples that are used.
     step: usize,
     first: Vec<u32>,
-    weights: Vec<u16>,
+    weights: Vec<i16>,
 }
 
 impl Axis {
@@ -196,7 +196,13 @@ impl Axis {
             2
         };
         self.step = span.div_ceil(MAX_TAPS);
-        self.taps = span.div_ceil(self.step).min(from.div_ceil(self.step));
+        // Four or eight, some of which may weigh nothing, are added up faster than other numbers.
+        let taps = match span.div_ceil(self.step) {
+            taps @ ..=4 => taps.max(4),
+            taps @ 5..=8 => taps.max(8),
+            taps => taps,
+        };
+        self.taps = taps.min(from.div_ceil(self.step));
         let last_start = from - ((self.taps - 1) * self.step + 1);
         for at in 0..to {
             let (start, end) = if ratio > 1.0 {
@@ -229,19 +235,19 @@ impl Axis {
         }
     }
 
-    fn taps(&self, at: usize) -> (usize, &[u16]) {
+    fn taps(&self, at: usize) -> (usize, &[i16]) {
         let weights = &self.weights[at * self.taps..][..self.taps];
         (self.first[at] as usize, weights)
     }
 }
 
 /// Shares as whole 256ths that add up to 256. What rounding takes from one the next one gets.
-fn whole(shares: &[f64; MAX_TAPS]) -> [u16; MAX_TAPS] {
+fn whole(shares: &[f64; MAX_TAPS]) -> [i16; MAX_TAPS] {
     let unit = 256.0 / shares.iter().sum::<f64>();
     let (mut exact, mut given) = (0.0, 0);
     shares.map(|share| {
         exact += share * unit;
-        let weight = exact.round() as u16 - given;
+        let weight = exact.round() as i16 - given;
         given += weight;
         weight
     })
@@ -370,7 +376,7 @@ struct Tall<'a, 'b> {
     into: &'b mut [u16],
     first: usize,
     step: usize,
-    weights: &'b [u16],
+    weights: &'b [i16],
 }
 
 impl Kernel for &mut Tall<'_, '_> {
@@ -383,6 +389,7 @@ impl Kernel for &mut Tall<'_, '_> {
             if weight == 0 {
                 continue;
             }
+            let weight = weight as u16;
             let row = self.from.row(self.first + tap * self.step);
             if fresh {
                 for (sum, &sample) in self.into.iter_mut().zip(row) {
@@ -410,16 +417,21 @@ impl Wide<'_> {
     #[inline(always)]
     fn near<const N: usize>(self) {
         let weights = self.columns.weights.as_chunks::<N>().0;
-        for ((target, &first), weights) in
-            self.into.iter_mut().zip(&self.columns.first).zip(weights)
-        {
-            let samples = &self.from[first as usize..][..N];
-            let sum: u32 = samples
-                .iter()
-                .zip(weights)
-                .map(|(&sample, &weight)| u32::from(sample) * u32::from(weight))
-                .sum();
-            *target = ((sum + (1 << 15)) >> 16) as u8;
+        let starts = self.columns.first.iter();
+        for ((target, &first), weights) in self.into.iter_mut().zip(starts).zip(weights) {
+            let Some(samples) = self
+                .from
+                .get(first as usize..)
+                .and_then(<[_]>::first_chunk::<N>)
+            else {
+                continue;
+            };
+            // With the lowest bit gone they are signed 16 bits, which processors multiply and add at once.
+            let mut sum = 1 << 14;
+            for (&sample, &weight) in samples.iter().zip(weights) {
+                sum += i32::from((sample >> 1) as i16) * i32::from(weight);
+            }
+            *target = (sum >> 15) as u8;
         }
     }
 
@@ -430,7 +442,7 @@ impl Wide<'_> {
             let samples = self.from[first..].iter().step_by(self.columns.step);
             let sum: u32 = samples
                 .zip(weights)
-                .map(|(&sample, &weight)| u32::from(sample) * u32::from(weight))
+                .map(|(&sample, &weight)| u32::from(sample) * weight as u32)
                 .sum();
             *target = ((sum + (1 << 15)) >> 16) as u8;
         }
@@ -443,9 +455,8 @@ impl Kernel for Wide<'_> {
     #[inline(always)]
     fn run(self) {
         match (self.columns.step, self.columns.taps) {
-            (1, 2) => self.near::<2>(),
-            (1, 3) => self.near::<3>(),
             (1, 4) => self.near::<4>(),
+            (1, 8) => self.near::<8>(),
             _ => self.any(),
         }
     }
