@@ -271,6 +271,12 @@ pub mod native {
             self.inner.resolution.clone()
         }
 
+        /// Whether the program encodes its frames itself.
+        #[must_use]
+        pub fn is_encoded(&self) -> bool {
+            self.inner.source.is_encoded()
+        }
+
         pub(crate) fn sinks(&self) -> &VideoSinks {
             &self.inner.sinks
         }

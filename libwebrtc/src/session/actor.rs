@@ -22,6 +22,7 @@ use super::internal;
 use super::media::MediaEntry;
 use super::observers::Observers;
 use super::outbox::Outbox;
+use super::remb::ReceiveLimit;
 use super::senders::{NumberedFrame, OutgoingPacket, Senders};
 use super::state::States;
 use super::stats::SessionStats;
@@ -86,6 +87,7 @@ pub(crate) struct Actor {
     channels: HashMap<ChannelKey, Arc<Channel>>,
     media: HashMap<Mid, MediaEntry>,
     senders: Senders,
+    receive_limit: ReceiveLimit,
     /// The m-line that candidates are told for, and the credentials they were last told under.
     gathered: Option<(Mid, usize, String)>,
     /// Candidate lines of our sockets.
@@ -118,6 +120,7 @@ impl Actor {
             channels: HashMap::new(),
             media: HashMap::new(),
             senders: Senders::new(packet_sender, frame_sender, runtime),
+            receive_limit: ReceiveLimit::new(),
             own_commands,
             gathered: None,
             candidates: Vec::new(),
@@ -149,7 +152,12 @@ impl Actor {
                     }
                 }
                 Some(frame) = self.frames.recv() => self.send_frame(&frame),
-                index = self.sockets.readable() => self.receive(index),
+                index = self.sockets.readable() => {
+                    self.receive(index);
+                    self.flush();
+                    self.receive_limit.tell(&mut self.engine, Instant::now());
+                    self.outbox.drain(&mut self.engine);
+                }
                 () = &mut timer, if deadline.is_some() => {
                     self.engine.handle_timeout(Instant::now());
                     self.outbox.drain(&mut self.engine);
@@ -370,6 +378,7 @@ impl Actor {
             self.loopback_for(line);
         }
         self.engine.apply(plan, Instant::now()).map_err(internal)?;
+        self.receive_limit.follow(plan);
         self.follow(media);
         Ok(())
     }
@@ -480,7 +489,8 @@ impl Actor {
         }
     }
 
-    fn incoming(&self, packet: &IncomingRtp) {
+    fn incoming(&mut self, packet: &IncomingRtp) {
+        self.receive_limit.packet(packet);
         if let Some(entry) = self.media.get(&packet.mid) {
             entry.media().receive(packet);
         }

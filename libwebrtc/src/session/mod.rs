@@ -10,6 +10,7 @@ mod channel;
 mod media;
 mod observers;
 mod outbox;
+mod remb;
 pub(crate) mod runtime;
 mod senders;
 mod state;

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use livekit::{options::TrackPublishOptions, track::LocalTrack};
+use livekit::{
+    options::{TrackPublishOptions, VideoCodec},
+    track::{LocalTrack, LocalVideoTrack},
+    webrtc::video_source::RtcVideoSource,
+};
 use tokio::{sync::watch, time::timeout};
 
 use super::{OPERATION_LIMIT, attempt, local_participant};
@@ -144,8 +148,27 @@ fn prepare(server: &Server, request: proto::PublishTrackRequest) -> Result<Prepa
             "a remote track cannot be published",
         )
     })?;
-    let options = TrackPublishOptions::try_from(request.options)?;
+    let mut options = TrackPublishOptions::try_from(request.options)?;
+    if let LocalTrack::Video(video) = &track {
+        options.video_codec = sendable(options.video_codec, video);
+    }
     Ok((local, object, track, options))
+}
+
+/// The codec that is really sent: there is no H.265 encoder here, only frames that the host encoded itself.
+fn sendable(asked: VideoCodec, track: &LocalVideoTrack) -> VideoCodec {
+    let RtcVideoSource::Native(source) = track.rtc_source() else {
+        return asked;
+    };
+    if asked != VideoCodec::H265 || source.is_encoded() {
+        return asked;
+    }
+    let instead = VideoCodec::VP8;
+    log::warn!(
+        "publish_track: video_codec H265 cannot be encoded here; {} is sent instead",
+        instead.as_str()
+    );
+    instead
 }
 
 fn stage_of(server: &Server, handle: u64) -> Result<watch::Receiver<PublicationStage>, FfiError> {

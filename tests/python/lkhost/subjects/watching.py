@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from livekit import rtc
-from livekit.rtc._proto import track_pb2
+from livekit.rtc._proto import ffi_pb2, track_pb2
 
 from lkhost import pictures
 
-from .held import Held, facts
+from .held import Held, ask, facts
 
 
 class Eye:
@@ -147,12 +147,25 @@ class Watching:
         eye.task.cancel()
         await asyncio.gather(eye.task, return_exceptions=True)
 
+    async def layers(self, widths: list[int], track: str = "video", room: str = "room", seconds: float = 20) -> None:
+        """Waits until the layers of our own track that are encoded have just these widths. Figures tell of no change,
+        so they are asked for again and again."""
+        deadline = time.monotonic() + seconds
+        while True:
+            stats = [facts(one) for one in await self.held.tracks[room, track].get_stats()]
+            active = sorted(
+                one["outbound_rtp"]["outbound"]["frame_width"]
+                for one in stats
+                if one.get("outbound_rtp", {}).get("outbound", {}).get("active")
+            )
+            if active == sorted(widths):
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"layers {active}, not {widths}, after {seconds} s")
+            await asyncio.sleep(0.1)
+
     async def quality(self, quality: int, track: str = "video", room: str = "room") -> None:
         """Asks for a quality: 0 low, 1 medium, 2 high."""
-        from livekit.rtc._proto import ffi_pb2
-
-        from .held import ask
-
         message = ffi_pb2.FfiRequest()
         wish = message.set_remote_track_publication_quality
         wish.track_publication_handle = self.held.remote(room, track)._ffi_handle.handle

@@ -1,0 +1,68 @@
+//! What the path to us carries, told to a peer that asks for it (REMB).
+
+use std::time::Instant;
+
+use lk_engine::{Engine, IncomingRtp};
+use lk_jsep::plan::Plan;
+use lk_media::video::remb_estimator::{RembConfig, RembEstimator};
+use lk_types::Ssrc;
+
+/// Sources that one message names at most.
+const MOST_SOURCES: usize = 64;
+/// RTP header with its usual extensions, and the authentication of SRTP, bytes.
+const OVERHEAD: usize = 38;
+
+/// Watches what comes in. Says nothing until the path has shown a limit: to a server that hears nothing everything is
+/// possible, and a guess from a stream that happens to be small would hold the next one back.
+pub(super) struct ReceiveLimit {
+    /// `None` where the peer does not ask for it, or measures by itself (transport-wide feedback).
+    estimator: Option<RembEstimator>,
+    /// The path has shown a limit.
+    known: bool,
+    sources: Vec<Ssrc>,
+}
+
+impl ReceiveLimit {
+    pub(super) fn new() -> Self {
+        Self {
+            estimator: None,
+            known: false,
+            sources: Vec::new(),
+        }
+    }
+
+    /// Follows what an exchange agreed on.
+    pub(super) fn follow(&mut self, plan: &Plan) {
+        let receiving = || plan.media.iter().filter(|media| media.direction.receives());
+        let asked =
+            receiving().any(|media| media.remb) && !receiving().any(|media| media.transport_cc);
+        if asked && self.estimator.is_none() {
+            self.estimator = Some(RembEstimator::new(RembConfig::default()));
+        } else if !asked {
+            *self = Self::new();
+        }
+    }
+
+    pub(super) fn packet(&mut self, packet: &IncomingRtp) {
+        let (Some(estimator), Some(sent)) = (&mut self.estimator, packet.sent) else {
+            return;
+        };
+        estimator.on_packet(packet.arrival, sent, packet.payload.len() + OVERHEAD);
+        self.known |= estimator.is_overused();
+        if !self.sources.contains(&packet.ssrc) && self.sources.len() < MOST_SOURCES {
+            self.sources.push(packet.ssrc);
+        }
+    }
+
+    /// Tells the peer, where it is time to.
+    pub(super) fn tell(&mut self, engine: &mut Engine, now: Instant) {
+        let Some(estimator) = self.estimator.as_mut().filter(|_| self.known) else {
+            return;
+        };
+        if let Some(bitrate) = estimator.due(now) {
+            engine.send_remb(bitrate, &self.sources, now);
+            // Those that still send are back before the next message.
+            self.sources.clear();
+        }
+    }
+}

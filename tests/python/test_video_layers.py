@@ -1,0 +1,68 @@
+"""Layers of one track: who gets which size, what is sent when nobody watches, and what the figures say of it."""
+
+import pytest
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_a_viewer_who_asks_for_less_gets_a_smaller_picture(pair, codec):
+    alice, bob = pair.enter()
+    alice.call("publish_video", width=960, height=540, rate=30, codec=codec, simulcast=True)
+    bob.expect("track_subscribed", name="video")
+    bob.call("watch")
+    bob.call("see", count=1, width=960, height=540)
+    bob.call("quality", quality=0)
+    small = bob.call("see", count=10, width=320, height=180)
+    numbers = [one["number"] for one in small]
+    assert numbers == sorted(set(numbers))
+    bob.call("quality", quality=2)
+    bob.call("see", count=5, width=960, height=540)
+
+
+@pytest.mark.ours("publisher")
+@pytest.mark.parametrize("mode", ["L3T3_KEY", "L2T2", "L1T3"])
+@pytest.mark.parametrize("codec", ["VP9", "AV1"])
+def test_scalable_layers_are_chosen_by_the_server(pair, codec, mode):
+    alice, bob = pair.enter()
+    alice.call(
+        "publish_video", width=640, height=360, rate=30, codec=codec, simulcast=True, scalability_mode=mode
+    )
+    bob.expect("track_subscribed", name="video")
+    bob.call("watch")
+    bob.call("see", count=5, width=640, height=360)
+    if mode != "L1T3":
+        bob.call("quality", quality=0)
+        width = 160 if mode == "L3T3_KEY" else 320
+        seen = bob.call("see", count=10, width=width)
+        numbers = [one["number"] for one in seen]
+        assert numbers == sorted(set(numbers))
+        bob.call("quality", quality=2)
+        bob.call("see", count=5, width=640, height=360)
+
+
+@pytest.mark.ours("publisher")
+def test_a_layer_that_nobody_watches_is_not_encoded_and_comes_back_soon(pair):
+    alice, bob = pair.enter(dynacast=True)
+    alice.call("publish_video", width=960, height=540, rate=30, simulcast=True)
+    bob.expect("track_subscribed", name="video")
+    bob.call("watch")
+    bob.call("see", count=1, width=960, height=540)
+    bob.call("quality", quality=0)
+    bob.call("see", count=10, width=320, height=180)
+    alice.call("layers", widths=[320], timeout=30)
+    bob.call("quality", quality=2)
+    bob.call("see", count=5, width=960, height=540)
+
+
+@pytest.mark.ours("publisher")
+def test_pictures_of_h265_are_sent_in_a_codec_that_can_be_encoded(pair):
+    for simulcast in (False, True):
+        name = f"video-{simulcast}"
+        alice, bob = pair.enter() if not simulcast else (alice, bob)
+        published = alice.call(
+            "publish_video", name=name, width=320, height=180, rate=30, codec="H265", simulcast=simulcast
+        )
+        assert published["mime_type"] == "video/vp8"
+        subscribed = bob.expect("track_subscribed", name=name)
+        assert subscribed["facts"]["mime_type"].lower() == "video/vp8"
+        bob.call("watch", track=name)
+        bob.call("see", track=name, count=3)
