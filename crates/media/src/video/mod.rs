@@ -1,4 +1,11 @@
-//! Video between the codecs and RTP.
+//! Video between encoded frames and RTP packets.
+//!
+//! [`Packetizer`] cuts the frames of a stream into payloads, [`FrameBuffer`] puts received ones in order and together
+//! again and gives those that a decoder can take. [`descriptor`] reads and writes the dependency descriptor. Beside
+//! them: [`Playout`] says when to show a picture, [`allocation`] and [`degradation`] how to use a bitrate,
+//! [`remb_estimator`] what the path to us carries, [`probe`] what a foreign frame is.
+//!
+//! Sequence numbers, retransmission, pacing and transport-wide feedback are the engine's.
 
 pub mod allocation;
 pub mod annexb;

@@ -1,8 +1,8 @@
 //! What the path to us carries, estimated where packets arrive, for a sender that asks for REMB.
 //!
 //! The delay-based half of Google congestion control (draft-ietf-rmcat-gcc-02): packets are grouped by when they were
-//! sent ([`arrival`]); whether the gaps between groups grow on the way shows whether a queue builds up ([`trend`]);
-//! the estimate follows ([`rate`]). Losses are the sender's business: it sees them in receiver reports.
+//! sent (`arrival`); whether the gaps between groups grow on the way shows whether a queue builds up (`trend`);
+//! the estimate follows (`rate`). Losses are the sender's business: it sees them in receiver reports.
 
 mod arrival;
 mod rate;
