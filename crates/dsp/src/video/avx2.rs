@@ -203,3 +203,85 @@ fn mean_of_four(upper: __m256i, lower: __m256i) -> __m256i {
     let sum = _mm256_add_epi16(_mm256_add_epi16(upper, lower), _mm256_set1_epi16(2));
     _mm256_srli_epi16::<2>(sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::{Kind, Packed, PixelFormat};
+    use super::super::sys::Kernel as _;
+    use super::*;
+
+    fn orders() -> impl Iterator<Item = Packed> + Clone {
+        PixelFormat::ALL
+            .into_iter()
+            .filter_map(|format| match format.kind() {
+                Kind::Packed(order) if order.bytes == 4 => Some(order),
+                _ => None,
+            })
+    }
+
+    /// Noise, with the ends of the scale more often than chance would have them.
+    fn noise(length: usize, mut state: u32) -> Vec<u8> {
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            match state >> 28 {
+                0 => 0,
+                1 => 255,
+                _ => (state >> 16) as u8,
+            }
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    #[test]
+    fn packed_pixels_are_those_of_the_plain_loop() {
+        for (seed, order) in (0..64).zip(orders().cycle()) {
+            let (y, u, v) = (noise(96, seed), noise(48, seed + 1), noise(48, seed + 2));
+            let opacity = noise(96, seed + 3);
+            let alpha = (seed % 2 == 1).then_some(&opacity[..]);
+            let (mut fast, mut plain) = (vec![7; 96 * 4], vec![7; 96 * 4]);
+            let row = |into| ToPacked {
+                y: &y,
+                u: &u,
+                v: &v,
+                alpha,
+                half_x: true,
+                into,
+                order,
+            };
+            let done = to_words(&mut row(&mut fast));
+            row(&mut plain).run();
+            assert_eq!(fast[..done * 4], plain[..done * 4]);
+            assert!(fast[done * 4..].iter().all(|&byte| byte == 7));
+        }
+    }
+
+    #[test]
+    fn luma_and_chroma_are_those_of_the_plain_loop() {
+        for (seed, order) in (0..64).zip(orders().cycle()) {
+            let (upper, lower) = (noise(96 * 4, seed), noise(96 * 4, seed + 1));
+            let convert = |fast: bool| {
+                let (mut first, mut second) = (vec![7; 96], vec![7; 96]);
+                let (mut u, mut v) = (vec![7; 48], vec![7; 48]);
+                let mut rows = FromWords {
+                    from: [&upper, &lower],
+                    order,
+                    y: [&mut first, &mut second],
+                    u: &mut u,
+                    v: &mut v,
+                };
+                let done = if fast {
+                    from_words(&mut rows)
+                } else {
+                    rows.run();
+                    96
+                };
+                (done, [first, second, u, v])
+            };
+            let ((done, fast), (_, plain)) = (convert(true), convert(false));
+            for (part, (fast, plain)) in fast.iter().zip(&plain).enumerate() {
+                let done = if part < 2 { done } else { done / 2 };
+                assert_eq!(fast[..done], plain[..done], "part {part}, {order:?}");
+            }
+        }
+    }
+}
