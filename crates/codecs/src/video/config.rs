@@ -1,6 +1,8 @@
 //! What an encoder is told: once, when its rates change, and with each picture.
 
-use lk_types::{Codec, I420View, ScalabilityMode};
+#[cfg(any(feature = "vpx", feature = "aom", feature = "openh264"))]
+use lk_types::I420View;
+use lk_types::{Codec, ScalabilityMode};
 
 use super::{MAX_PIXELS, VideoCodecError};
 
@@ -86,7 +88,10 @@ impl VideoEncoderConfig {
             mode: self.mode,
         }
     }
+}
 
+#[cfg(any(feature = "vpx", feature = "aom", feature = "openh264"))]
+impl VideoEncoderConfig {
     /// The threads to use in all, the caller's among them.
     pub(crate) fn thread_count(&self) -> u32 {
         match self.threads {
@@ -145,6 +150,7 @@ impl VideoRates {
     }
 
     /// All layers together, bit/s, at least what an encoder can be told.
+    #[cfg(any(feature = "vpx", feature = "aom", feature = "openh264"))]
     pub(crate) fn total(&self) -> u64 {
         self.spatial_bitrates
             .map_or(self.bitrate, |layers| {

@@ -3,23 +3,26 @@
 //! What is *not* here: packets, time, threads of its own and the decision which size, rate and layers to encode. An
 //! encoder has one size for life; whoever captures another size makes another encoder. Decoders follow the stream.
 
+#[cfg(any(feature = "vpx", feature = "aom", feature = "openh264"))]
+mod clock;
 mod config;
 mod error;
 #[cfg(any(feature = "vpx", feature = "aom"))]
 pub(crate) mod layers;
 #[cfg(any(feature = "vpx", feature = "aom"))]
 mod planes;
+#[cfg(any(feature = "vpx", feature = "aom"))]
 mod rate;
 
+#[cfg(any(feature = "vpx", feature = "aom", feature = "openh264"))]
+pub(crate) use clock::Clock;
 pub use config::{EncodeRequest, VideoEncoderConfig, VideoRates};
 pub use error::VideoCodecError;
 use lk_types::{Codec, EncodedVideo, I420Picture, I420View};
 #[cfg(any(feature = "vpx", feature = "aom"))]
 pub(crate) use planes::{DecodedPlanes, check_announced};
 #[cfg(any(feature = "vpx", feature = "aom"))]
-pub(crate) use rate::layer_kilobits;
-#[cfg(any(feature = "vpx", feature = "aom", feature = "openh264"))]
-pub(crate) use rate::{Clock, max_intra_percent};
+pub(crate) use rate::{layer_kilobits, max_intra_percent};
 
 /// The largest picture that is encoded or decoded, in pixels: 8192 × 4320.
 pub const MAX_PIXELS: u64 = 8192 * 4320;
