@@ -1,10 +1,8 @@
 //! From any pixel format to any other.
 
 use super::format::{Kind, Packed, Picture, PictureMut, Planar};
-use super::rows::{
-    Alpha, Change, Deinterleave, FromPacked, FromWords, Interleave, Narrow, Reorder, Resample,
-    ToPacked, Widen,
-};
+use super::planes::{Change, Deinterleave, Interleave, Narrow, Resample, Widen};
+use super::rows::{Alpha, FromPacked, FromWords, Reorder, ToPacked};
 use super::{VideoError, sys};
 
 /// Writes the picture `source` into `target`, with `flip_y` upside down.

@@ -8,6 +8,7 @@ mod avx2;
 mod convert;
 mod error;
 mod format;
+mod planes;
 mod rotate;
 mod rows;
 mod scale;
