@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use lk_media::video::degradation;
 use parking_lot::Mutex;
 
 use crate::{
     RtcError, RtcErrorType,
     media_stream_track::MediaStreamTrack,
-    pipeline::video_send::Degradation,
     rtp_parameters::{DegradationPreference, RtpEncodingParameters, RtpParameters, transaction_id},
     session::{PeerSession, TransceiverMedia, from_jsep},
     stats::{RtcStats, report},
@@ -51,12 +51,13 @@ pub(crate) struct SenderSettings {
 
 impl SenderSettings {
     /// What gives way first where the path carries too little.
-    pub(crate) fn degradation(&self) -> Degradation {
+    pub(crate) fn degradation(&self) -> degradation::DegradationPreference {
+        use degradation::DegradationPreference as Kept;
         match *self.degradation_preference.lock() {
-            None | Some(DegradationPreference::Balanced) => Degradation::Balanced,
-            Some(DegradationPreference::MaintainFramerate) => Degradation::MaintainFramerate,
-            Some(DegradationPreference::MaintainResolution) => Degradation::MaintainResolution,
-            Some(DegradationPreference::MaintainFramerateAndResolution) => Degradation::Disabled,
+            None | Some(DegradationPreference::Balanced) => Kept::Balanced,
+            Some(DegradationPreference::MaintainFramerate) => Kept::MaintainFramerate,
+            Some(DegradationPreference::MaintainResolution) => Kept::MaintainResolution,
+            Some(DegradationPreference::MaintainFramerateAndResolution) => Kept::Disabled,
         }
     }
 }

@@ -177,9 +177,13 @@ def test_dispose_leaves_no_thread_and_no_socket(stage, kind):
         alice.call("publish_tone")
         alice.call("dispose")
 
-    # The first life opens what a process has once (such as tokio's signal pipe); from then on all goes.
+    alice.call("about")
+    fresh = alice.usage()
     live()
     before = alice.usage()
+    # tokio's signal pipe, which a process has once.
+    assert before["descriptors"] <= fresh["descriptors"] + 2
+    assert before["threads"] <= fresh["threads"]
     for _ in range(3):
         alice.call("initialize")
         live()

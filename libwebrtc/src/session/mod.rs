@@ -42,6 +42,10 @@ use crate::rtp_receiver::RtpReceiver;
 use crate::rtp_transceiver::RtpTransceiver;
 use crate::{RtcError, RtcErrorType};
 
+/// What a path is thought to carry before anything was measured, bit/s: enough for the first key picture to be there
+/// soon, not so much that a slow path is choked.
+const FIRST_BITRATE: u64 = 1_000_000;
+
 /// A peer connection. Clones share it; the last one to go ends the actor.
 #[derive(Clone)]
 pub(crate) struct PeerSession {
@@ -72,7 +76,11 @@ impl PeerSession {
     /// Makes the engine (and its certificate) and starts the actor on the current tokio runtime, or on our own
     /// where the caller has none.
     pub(crate) fn new(capabilities: Capabilities) -> Result<Self, RtcError> {
-        let engine = Engine::new(EngineConfig::new(std::time::Instant::now())).map_err(internal)?;
+        let config = EngineConfig {
+            initial_bitrate: FIRST_BITRATE,
+            ..EngineConfig::new(std::time::Instant::now())
+        };
+        let engine = Engine::new(config).map_err(internal)?;
         let seed = seed()?;
         let session = Session::new(SessionConfig {
             capabilities,

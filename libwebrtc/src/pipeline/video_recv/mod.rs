@@ -268,7 +268,7 @@ impl State {
                 self.ready_bytes = 0;
                 stream.from_keyframe = true;
                 if self.running {
-                    stream.buffer.restart();
+                    stream.buffer.decode_failed(now);
                 }
             }
         }
@@ -278,7 +278,7 @@ impl State {
     fn wish(&mut self, watched: bool, now: Instant) -> Option<Ssrc> {
         let stream = self.stream.as_mut().filter(|_| watched)?;
         if stream.from_keyframe && !stream.awaits() {
-            stream.buffer.restart();
+            stream.buffer.decode_failed(now);
         }
         stream.buffer.wants_keyframe(now).then_some(stream.ssrc)
     }

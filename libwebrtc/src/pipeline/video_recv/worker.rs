@@ -147,15 +147,16 @@ fn give(
 
 /// What follows refers to a picture that is not there: nothing is shown until a key frame comes.
 fn failed(shared: &Shared, ssrc: Ssrc) {
+    let now = Instant::now();
     let mut state = shared.state.lock();
     let state = &mut *state;
     shared.stats.lock().decode_errors += 1;
     state.forget();
     if let Some(stream) = state.stream.as_mut().filter(|stream| stream.ssrc == ssrc) {
         stream.from_keyframe = true;
-        stream.buffer.restart();
+        stream.buffer.decode_failed(now);
     }
-    if let Some(ssrc) = state.wish(true, Instant::now()) {
+    if let Some(ssrc) = state.wish(true, now) {
         (shared.ask)(ssrc);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use lk_codecs::video::{EncodeRequest, VideoEncoder, VideoEncoderConfig, VideoRates};
+use lk_media::video::allocation::LayerLimits;
 use lk_media::video::{Packetizer, PacketizerConfig};
 use lk_types::{Codec, EncodedVideo, I420Picture, I420View, Pt, Rotation, ScalabilityMode, Ssrc};
 
@@ -18,6 +19,17 @@ const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
 const MAX_PAYLOAD: usize = 1_120;
 /// A frame of more than this times the average is a huge one (W3C `hugeFramesSent`).
 const HUGE: f64 = 2.5;
+
+/// What is wanted of one picture, by whatever stream encodes it.
+pub(super) struct Wanted {
+    pub(super) captured: Instant,
+    pub(super) rotation: Option<Rotation>,
+    /// Of the whole picture, before a stream's divisor.
+    pub(super) size: (u32, u32),
+    /// As the source gives them, and as they are to be encoded at most.
+    pub(super) source_framerate: f64,
+    pub(super) framerate: f64,
+}
 
 pub(super) struct Encoding {
     codec: Codec,
@@ -91,10 +103,6 @@ impl Encoding {
         self.params.ssrc
     }
 
-    pub(super) fn params(&self) -> &EncodingParams {
-        &self.params
-    }
-
     pub(super) fn stats(&self) -> &EncodingStats {
         &self.stats
     }
@@ -124,6 +132,15 @@ impl Encoding {
         (scaled(source.0), scaled(source.1))
     }
 
+    /// What it needs and can use for pictures of that size from the source.
+    pub(super) fn limits(&self, source: (u32, u32)) -> LayerLimits {
+        let (width, height) = self.size(source);
+        LayerLimits {
+            active: self.params.active,
+            ..LayerLimits::for_size(width, height, self.params.max_bitrate)
+        }
+    }
+
     /// What it may send of so much.
     pub(super) fn cap(&self, bitrate: u64) -> u64 {
         bitrate.min(self.params.max_bitrate.unwrap_or(u64::MAX))
@@ -134,21 +151,27 @@ impl Encoding {
     pub(super) fn encode(
         &mut self,
         image: &I420View<'_>,
-        captured: Instant,
-        rotation: Option<Rotation>,
+        wanted: &Wanted,
         bitrate: u64,
-        framerate: f64,
     ) -> Option<OutgoingFrame> {
+        let captured = wanted.captured;
         if !self.params.active || bitrate == 0 {
             self.encoder = None;
             self.stats.active = false;
             return None;
         }
-        if !self.limiter.passes(captured, self.params.max_framerate) {
+        let framerate = wanted
+            .framerate
+            .min(self.params.max_framerate.unwrap_or(f64::MAX));
+        // What the source's own rate seems to be is no limit: it is only measured.
+        let limit = (framerate < wanted.source_framerate).then_some(framerate);
+        if !self
+            .limiter
+            .passes(captured, limit.or(self.params.max_framerate))
+        {
             return None;
         }
-        let size = self.size((image.width, image.height));
-        let framerate = framerate.min(self.params.max_framerate.unwrap_or(f64::MAX));
+        let size = self.size(wanted.size);
         let rates = VideoRates {
             bitrate,
             framerate,
@@ -188,7 +211,7 @@ impl Encoding {
         self.stats.framerate = framerate;
         self.stats.target_bitrate = bitrate;
         let output = std::mem::take(&mut self.output);
-        let frame = self.send(&output, captured, rotation);
+        let frame = self.send(&output, captured, wanted.rotation);
         self.output = output;
         frame
     }

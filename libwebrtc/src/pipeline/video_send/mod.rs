@@ -7,7 +7,6 @@
 mod encoding;
 mod pace;
 mod packets;
-mod rates;
 mod stats;
 mod worker;
 
@@ -15,6 +14,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
+use lk_media::video::degradation::DegradationPreference;
 use lk_types::{Codec, Pt, ScalabilityMode, Ssrc};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
@@ -42,21 +42,7 @@ pub(crate) struct VideoSendParams {
     /// The video orientation extension is negotiated; else pictures are turned before they are encoded.
     pub(crate) orientation: bool,
     /// What gives way first where the path carries too little.
-    pub(crate) degradation: Degradation,
-}
-
-/// What gives way first where the path carries too little (W3C `RTCDegradationPreference`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Degradation {
-    /// The size of pictures, then their number.
-    #[default]
-    Balanced,
-    /// The size.
-    MaintainFramerate,
-    /// The number.
-    MaintainResolution,
-    /// Neither: quality alone.
-    Disabled,
+    pub(crate) degradation: DegradationPreference,
 }
 
 /// One RTP stream of the track.

@@ -1,12 +1,14 @@
 //! The thread that encodes: takes what waits, shares the rate out, and has every stream encode its size.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use lk_media::video::allocation::{Allocator, LayerLimits};
+use lk_media::video::degradation::Degradation;
 use lk_types::{I420Picture, Rotation};
 
-use super::encoding::Encoding;
+use super::encoding::{Encoding, Wanted};
 use super::pace::FramerateMeter;
-use super::rates::RateShares;
 use super::stats::Limitation;
 use super::{Inbox, OutgoingFrame, Shared, VideoSendParams};
 use crate::pipeline::video_source::{CapturedFrame, CapturedPicture, RateAdvice, VideoSource};
@@ -16,6 +18,9 @@ const DEFAULT_FRAMERATE: f64 = 30.0;
 /// What a track may send before anybody knows what the path carries, bit/s.
 const FIRST_BITRATE: u64 = 1_000_000;
 
+/// For so long after the first picture the estimate of the path says little.
+const SETTLING: Duration = Duration::from_secs(4);
+
 /// State of the thread.
 pub(super) struct Worker<F> {
     shared: Arc<Shared>,
@@ -23,7 +28,10 @@ pub(super) struct Worker<F> {
     out: F,
     params: Option<VideoSendParams>,
     encodings: Vec<Encoding>,
-    shares: RateShares,
+    allocator: Allocator,
+    degradation: Option<Degradation>,
+    /// Since when pictures are encoded.
+    began: Option<Instant>,
     bitrate: u64,
     meter: FramerateMeter,
     upright: I420Picture,
@@ -48,7 +56,9 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
             out,
             params: None,
             encodings: Vec::new(),
-            shares: RateShares::default(),
+            allocator: Allocator::new(),
+            degradation: None,
+            began: None,
             bitrate: FIRST_BITRATE,
             meter: FramerateMeter::default(),
             upright: I420Picture::default(),
@@ -127,6 +137,16 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
             };
             self.encodings.extend(encoding);
         }
+        // Where there are several sizes, they are given up one by one instead.
+        let whole = params.encodings.len() == 1 && params.mode.spatial_layers == 1;
+        match &mut self.degradation {
+            Some(degradation) if whole && same_stream => {
+                degradation.set_preference(params.degradation);
+            }
+            degradation => {
+                *degradation = whole.then(|| Degradation::new(params.degradation, params.codec));
+            }
+        }
         self.params = Some(params);
         self.publish_stats();
     }
@@ -156,19 +176,48 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
             image = self.upright.view();
             rotation = None;
         }
-        let bitrates =
-            self.shares
-                .split(self.bitrate, (image.width, image.height), &self.encodings);
+        let now = picture.captured;
+        let captured = (image.width, image.height);
+        let limits: Vec<LayerLimits> = self
+            .encodings
+            .iter()
+            .map(|encoding| encoding.limits(captured))
+            .collect();
+        let bitrates = self.allocator.allocate(&limits, self.bitrate, 0, now);
+        let mut limited = limits
+            .iter()
+            .zip(bitrates)
+            .any(|(limits, bitrate)| limits.active && *bitrate < limits.target);
+        let mut wanted = Wanted {
+            captured: now,
+            rotation,
+            size: captured,
+            source_framerate: framerate,
+            framerate,
+        };
+        if let Some(degradation) = &mut self.degradation {
+            let began = *self.began.get_or_insert(now);
+            // Before the path is known nothing is taken away, and never because of the program's own limit.
+            let bitrate = if limited && now >= began + SETTLING {
+                bitrates.first().copied().unwrap_or(0)
+            } else {
+                u64::MAX
+            };
+            let adapted = degradation.adapt(bitrate, captured, framerate.round() as u32, now);
+            wanted.size = adapted.size(captured.0, captured.1);
+            if degradation.is_degraded() {
+                wanted.framerate = framerate.min(f64::from(adapted.fps));
+                limited = true;
+            }
+        }
         let mut goes_on = true;
         for (encoding, bitrate) in self.encodings.iter_mut().zip(bitrates) {
-            let Some(frame) =
-                encoding.encode(&image, picture.captured, rotation, bitrate, framerate)
-            else {
+            let Some(frame) = encoding.encode(&image, &wanted, *bitrate) else {
                 continue;
             };
             goes_on &= (self.out)(frame);
         }
-        let limitation = if self.shares.limited() {
+        let limitation = if limited {
             Limitation::Bandwidth
         } else {
             Limitation::None

@@ -8,6 +8,7 @@ use lk_engine::OutgoingRtp;
 use lk_jsep::capability::extension;
 use lk_jsep::plan::MediaPlan;
 use lk_jsep::{Encoding, TransceiverId};
+use lk_media::video::degradation::DegradationPreference;
 use lk_types::{Codec, ScalabilityMode, Ssrc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -241,7 +242,7 @@ fn video_params(
     plan: &MediaPlan,
     encodings: &[Encoding],
     encoded: bool,
-    degradation: crate::pipeline::video_send::Degradation,
+    degradation: DegradationPreference,
 ) -> Option<VideoSendParams> {
     let codec = plan
         .codecs
