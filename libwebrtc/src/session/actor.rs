@@ -88,6 +88,8 @@ pub(crate) struct Actor {
     media: HashMap<Mid, MediaEntry>,
     senders: Senders,
     receive_limit: ReceiveLimit,
+    /// What the engine was told to look for room for, bit/s.
+    desired_bitrate: u64,
     /// The m-line that candidates are told for, and the credentials they were last told under.
     gathered: Option<(Mid, usize, String)>,
     /// Candidate lines of our sockets.
@@ -121,6 +123,7 @@ impl Actor {
             media: HashMap::new(),
             senders: Senders::new(packet_sender, frame_sender, runtime),
             receive_limit: ReceiveLimit::new(),
+            desired_bitrate: 0,
             own_commands,
             gathered: None,
             candidates: Vec::new(),
@@ -386,7 +389,9 @@ impl Actor {
     /// Lets the pipelines follow the negotiated media and the application's tracks.
     fn follow(&mut self, media: Vec<MediaEntry>) {
         self.senders.follow(&media);
-        if let Some(desired) = self.senders.desired_bitrate() {
+        let desired = self.senders.desired_bitrate();
+        if desired != self.desired_bitrate {
+            self.desired_bitrate = desired;
             self.engine.set_bitrate(0, desired, Instant::now());
         }
         self.media = media

@@ -151,16 +151,15 @@ fn prepare(server: &Server, request: proto::PublishTrackRequest) -> Result<Prepa
     let mut options = TrackPublishOptions::try_from(request.options)?;
     if let LocalTrack::Video(video) = &track {
         options.video_codec = sendable(options.video_codec, video);
+        // Whoever encodes gives one size.
+        options.simulcast &= !is_encoded(video);
     }
     Ok((local, object, track, options))
 }
 
 /// The codec that is really sent: there is no H.265 encoder here, only frames that the host encoded itself.
 fn sendable(asked: VideoCodec, track: &LocalVideoTrack) -> VideoCodec {
-    let RtcVideoSource::Native(source) = track.rtc_source() else {
-        return asked;
-    };
-    if asked != VideoCodec::H265 || source.is_encoded() {
+    if asked != VideoCodec::H265 || is_encoded(track) {
         return asked;
     }
     let instead = VideoCodec::VP8;
@@ -169,6 +168,10 @@ fn sendable(asked: VideoCodec, track: &LocalVideoTrack) -> VideoCodec {
         instead.as_str()
     );
     instead
+}
+
+fn is_encoded(track: &LocalVideoTrack) -> bool {
+    matches!(track.rtc_source(), RtcVideoSource::Native(source) if source.is_encoded())
 }
 
 fn stage_of(server: &Server, handle: u64) -> Result<watch::Receiver<PublicationStage>, FfiError> {

@@ -20,8 +20,9 @@ use tokio::runtime::Handle;
 
 pub(crate) use stats::VideoRecvStats;
 
-/// Frames, and bytes of them, that wait for the decoder or for somebody who watches.
-const WAITING_FRAMES: usize = 300;
+/// Frames, and bytes of them, that wait for the decoder or for somebody who watches: some two seconds. Behind more of
+/// them a key frame is there sooner.
+const WAITING_FRAMES: usize = 60;
 const WAITING_BYTES: usize = 8 << 20;
 
 /// A decoded picture.

@@ -1,7 +1,7 @@
 //! The thread that decodes, while somebody watches.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use lk_codecs::video::VideoDecoder;
 use lk_media::video::AssembledFrame;
@@ -16,7 +16,12 @@ struct Work {
     codec: Codec,
     rotation: Rotation,
     frame: AssembledFrame,
+    /// It waited for somebody to watch, and newer ones are there: decoded, because they refer to it, and not shown.
+    passed: bool,
 }
+
+/// A picture this old is not shown where a newer one is there.
+const OLD: Duration = Duration::from_millis(500);
 
 pub(super) fn run(shared: &Arc<Shared>) {
     let mut decoder: Option<(Ssrc, Codec, Box<dyn VideoDecoder>)> = None;
@@ -42,6 +47,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
         let decoded = decode(&mut **decoder, &work.frame);
         shared.stats.lock().decode_time += began.elapsed();
         match decoded {
+            Ok(Some(_)) if work.passed => {}
             Ok(Some(image)) => give(shared, &work, image, &mut clock, &**decoder),
             Ok(None) => {}
             Err(error) => {
@@ -68,8 +74,10 @@ fn next(shared: &Arc<Shared>) -> Option<Work> {
         }
         if let Some(frame) = state.ready.pop_front() {
             state.ready_bytes -= frame.payload.len();
+            let passed = !state.ready.is_empty() && frame.last_arrival.elapsed() > OLD;
             if let Some(stream) = &state.stream {
                 return Some(Work {
+                    passed,
                     ssrc: stream.ssrc,
                     codec: stream.codec,
                     rotation: stream.rotation,

@@ -89,11 +89,13 @@ impl Senders {
         self.video.share(bitrate.saturating_sub(audio));
     }
 
-    /// What would be sent if the path carried it all, bits per second; `None` without video, whose rate alone
-    /// follows the path.
-    pub(crate) fn desired_bitrate(&self) -> Option<u64> {
-        let video = self.video.desired_bitrate();
-        (video > 0).then(|| video + self.audio.count() as u64 * AUDIO_RESERVE)
+    /// What would be sent if the path carried it all, bits per second; 0 without video, whose rate alone follows the
+    /// path.
+    pub(crate) fn desired_bitrate(&self) -> u64 {
+        match self.video.desired_bitrate() {
+            0 => 0,
+            video => video + self.audio.count() as u64 * AUDIO_RESERVE,
+        }
     }
 }
 
