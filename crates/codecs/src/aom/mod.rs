@@ -2,6 +2,7 @@
 
 mod decoder;
 mod encoder;
+mod overshoot;
 mod sys;
 
 pub(crate) use decoder::Av1Decoder;
