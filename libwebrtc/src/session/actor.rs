@@ -23,7 +23,7 @@ use super::media::MediaEntry;
 use super::observers::Observers;
 use super::outbox::Outbox;
 use super::remb::ReceiveLimit;
-use super::senders::{NumberedFrame, OutgoingPacket, Senders};
+use super::senders::{Bitrates, NumberedFrame, OutgoingPacket, Senders};
 use super::state::States;
 use super::stats::SessionStats;
 use crate::data_channel::{DataBuffer, DataChannel, DataChannelState};
@@ -88,8 +88,8 @@ pub(crate) struct Actor {
     media: HashMap<Mid, MediaEntry>,
     senders: Senders,
     receive_limit: ReceiveLimit,
-    /// What the engine was told to look for room for, bit/s.
-    desired_bitrate: u64,
+    /// What the engine was told of them.
+    bitrates: Bitrates,
     /// The m-line that candidates are told for, and the credentials they were last told under.
     gathered: Option<(Mid, usize, String)>,
     /// Candidate lines of our sockets.
@@ -123,7 +123,7 @@ impl Actor {
             media: HashMap::new(),
             senders: Senders::new(packet_sender, frame_sender, runtime),
             receive_limit: ReceiveLimit::new(),
-            desired_bitrate: 0,
+            bitrates: Bitrates::default(),
             own_commands,
             gathered: None,
             candidates: Vec::new(),
@@ -389,10 +389,11 @@ impl Actor {
     /// Lets the pipelines follow the negotiated media and the application's tracks.
     fn follow(&mut self, media: Vec<MediaEntry>) {
         self.senders.follow(&media);
-        let desired = self.senders.desired_bitrate();
-        if desired != self.desired_bitrate {
-            self.desired_bitrate = desired;
-            self.engine.set_bitrate(0, desired, Instant::now());
+        let bitrates = self.senders.bitrates();
+        if bitrates != self.bitrates {
+            self.bitrates = bitrates;
+            self.engine
+                .set_bitrate(bitrates.kept, bitrates.desired, Instant::now());
         }
         self.media = media
             .into_iter()

@@ -89,14 +89,23 @@ impl Senders {
         self.video.share(bitrate.saturating_sub(audio));
     }
 
-    /// What would be sent if the path carried it all, bits per second; 0 without video, whose rate alone follows the
-    /// path.
-    pub(crate) fn desired_bitrate(&self) -> u64 {
-        match self.video.desired_bitrate() {
-            0 => 0,
-            video => video + self.audio.count() as u64 * AUDIO_RESERVE,
+    /// What the engine should keep the path carrying, and what it should look for room for. Both are 0 without video,
+    /// whose rate alone follows the path.
+    pub(crate) fn bitrates(&self) -> Bitrates {
+        let audio = self.audio.count() as u64 * AUDIO_RESERVE;
+        let with_audio = |video| if video == 0 { 0 } else { video + audio };
+        Bitrates {
+            kept: with_audio(self.video.kept_bitrate()),
+            desired: with_audio(self.video.desired_bitrate()),
         }
     }
+}
+
+/// Bits per second, see [`Senders::bitrates`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bitrates {
+    pub(crate) kept: u64,
+    pub(crate) desired: u64,
 }
 
 /// RFC 3550 §5.1 wants a number that an attacker cannot guess; the source is such a one already. Low, so that the

@@ -198,6 +198,11 @@ impl VideoSenders {
         }
     }
 
+    /// What the path must be kept carrying for streams that were given up to find their room again, bit/s.
+    pub(super) fn kept_bitrate(&self) -> u64 {
+        self.active.values().map(ActiveVideo::kept).sum()
+    }
+
     /// What all tracks together would like to send, bit/s.
     pub(super) fn desired_bitrate(&self) -> u64 {
         self.active.values().map(ActiveVideo::desired).sum()
@@ -210,6 +215,23 @@ impl ActiveVideo {
             .encodings
             .iter()
             .any(|encoding| encoding.ssrc == ssrc)
+    }
+
+    /// Of a track in several sizes: all streams but the highest, and what that one needs to begin (as the stock library
+    /// pads). A single stream always sends as much as it may, and finds room by that.
+    fn kept(&self) -> u64 {
+        let mut active: Vec<u64> = self
+            .params
+            .encodings
+            .iter()
+            .filter(|encoding| encoding.active)
+            .map(|encoding| encoding.max_bitrate.unwrap_or(UNLIMITED))
+            .collect();
+        match active.pop() {
+            Some(highest) if !active.is_empty() => active.iter().sum::<u64>() + highest / 2,
+            // While nothing is sent the engine keeps nothing up either.
+            _ => 0,
+        }
     }
 
     fn desired(&self) -> u64 {
