@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import library
 
+from lkhost.fixtures import library
 from lkhost.tokens import token
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

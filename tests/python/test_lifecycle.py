@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import library
 
+from lkhost.fixtures import library
 from lkhost.tokens import token
 
 SHORT_PROGRAM = Path(__file__).with_name("short_program.py")
@@ -48,7 +48,8 @@ def test_disconnect_in_the_middle(stage, pair, moment):
         alice.call("disconnect", timeout=10)
         assert time.monotonic() - began < 8
         alice.call("reset", timeout=20)
-    if moment != "publishing":  # the SDK never answers a publication whose room it left
+    # The SDK never answers a publication whose room it left, and the stock library not always a message.
+    if moment != "publishing" and (moment, pair.publishing) != ("sending", "stock"):
         for one in pending:
             one.exception(20)
     # The process is as good as new.

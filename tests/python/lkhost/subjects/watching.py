@@ -25,6 +25,8 @@ class Eye:
         self.times: list[float] = []
         self.rotations: list[int] = []
         self.stamps: list[int] = []
+        self.changes: list[float] = []
+        self._last = np.zeros(0, dtype=np.int16)
         self.ended = asyncio.Event()
         self._more = asyncio.Condition()
         self.task = asyncio.create_task(self._run())
@@ -49,9 +51,18 @@ class Eye:
                     self.times.append(time.monotonic())
                     self.rotations.append(int(event.rotation))
                     self.stamps.append(event.timestamp_us)
+                    self.changes.append(self._change(data[: frame.width * frame.height]))
                     self._more.notify_all()
         finally:
             self.ended.set()
+
+    def _change(self, luma: np.ndarray) -> float:
+        """How much the luma differs from the picture before, in the mean of some samples; 0 after another size."""
+        now = luma[::31].astype(np.int16)
+        same = len(now) == len(self._last)
+        change = float(np.abs(now - self._last).mean()) if same else 0.0
+        self._last = now
+        return change
 
     async def until(self, ready: Any, seconds: float) -> bool:
         """Waits until `ready()` holds; false when the time or the stream ends before."""
@@ -124,6 +135,7 @@ class Watching:
                 "at": eye.times[at],
                 "rotation": eye.rotations[at],
                 "timestamp_us": eye.stamps[at],
+                "change": eye.changes[at],
             }
             for at in wanted()[:count]
         ]
