@@ -10,7 +10,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a publisher and a subscriber in a room of a real server, on this library, in under a minute
-	@scripts/setup.sh
+	@scripts/setup.sh demo
 	@$(MAKE) --no-print-directory build
 	@tests/livekit-server/build.sh
 	@LIVEKIT_LIB_PATH=$(TARGET)/release/liblivekit_ffi.so $(PYTHON) examples/python/demo.py
@@ -28,7 +28,7 @@ sdk: ## the line that a Python user exports to run the official SDK on this libr
 	@echo "export LIVEKIT_LIB_PATH=$(TARGET)/release/liblivekit_ffi.so"
 
 bench: ## ours against the library that the SDK ships, in the same run
-	@scripts/setup.sh
+	@scripts/setup.sh demo
 	@$(MAKE) --no-print-directory build
 	@tests/livekit-server/build.sh
 	LIVEKIT_FFI_LIBRARY=$(TARGET)/release/liblivekit_ffi.so $(PYTHON) benches/host/run.py

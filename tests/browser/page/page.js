@@ -1,0 +1,151 @@
+// What the tests tell a browser to do: each function of `page` takes and returns JSON.
+'use strict';
+
+const page = (() => {
+  const { Room, RoomEvent } = LivekitClient;
+  const BITS = 16;
+  const FIELDS = 4;
+  const KEPT = 600;
+  const scratch = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const remote = new Map(); // by name of the track: what is seen or heard of it
+  const data = [];
+  let room;
+
+  /** Waits until `ready()` gives something and returns that. */
+  async function until(what, ready, seconds = 15) {
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      const found = await ready();
+      if (found) return found;
+      if (performance.now() > deadline) throw new Error(`no ${what} within ${seconds} s`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  /** The mean colour of a part of what `scratch` holds; all four in fractions of the picture. */
+  function mean(left, top, right, bottom) {
+    const { width, height } = scratch.canvas;
+    const x = Math.round(left * width);
+    const y = Math.round(top * height);
+    const part = scratch.getImageData(x, y, Math.round(right * width) - x, Math.round(bottom * height) - y).data;
+    const sum = [0, 0, 0];
+    for (let at = 0; at < part.length; at += 4) for (let c = 0; c < 3; c++) sum[c] += part[at + c];
+    return sum.map((one) => (one * 4) / part.length);
+  }
+
+  /** The number and the colours of a numbered picture (lkhost/pictures.py), from any source of an image; nothing
+   * where that has nothing to draw yet. */
+  function measure(image, width, height, left = 0, top = 0) {
+    Object.assign(scratch.canvas, { width, height });
+    scratch.drawImage(image, left, top, width, height, 0, 0, width, height);
+    if (!scratch.getImageData(0, 0, 1, 1).data[3]) return null;
+    let number = 0;
+    for (let bit = 0; bit < BITS; bit++) {
+      const [red, green, blue] = mean((bit + 0.25) / BITS, 1 / 16, (bit + 0.75) / BITS, 3 / 16);
+      number = number * 2 + (red + green + blue > 3 * 127 ? 1 : 0);
+    }
+    const fields = [];
+    for (let at = 0; at < FIELDS; at++) {
+      fields.push(mean((at + 0.25) / FIELDS, 13 / 16, (at + 0.75) / FIELDS, 15 / 16));
+    }
+    return { number, fields, width, height };
+  }
+
+  function watch(track) {
+    const element = track.attach();
+    const seen = [];
+    const look = () => {
+      const one = measure(element, element.videoWidth, element.videoHeight);
+      if (one) seen.push(one);
+      if (seen.length > KEPT) seen.shift();
+      element.requestVideoFrameCallback(look);
+    };
+    element.requestVideoFrameCallback(look);
+    document.body.append(element);
+    return { track, element, seen };
+  }
+
+  function listen(track) {
+    // Chromium lets a remote track's sound flow only while an element plays it.
+    const element = track.attach();
+    document.body.append(element);
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    analyser.fftSize = 8192;
+    context.createMediaStreamSource(new MediaStream([track.mediaStreamTrack])).connect(analyser);
+    return { track, element, context, analyser };
+  }
+
+  const named = (name) => until(`remote track ${name}`, () => remote.get(name));
+
+  return {
+    async join(url, token, options) {
+      room = new Room(options);
+      room.on(RoomEvent.TrackSubscribed, (track, publication) => {
+        remote.set(publication.trackName, track.kind === 'video' ? watch(track) : listen(track));
+      });
+      room.on(RoomEvent.DataReceived, (payload, participant, _kind, topic) => {
+        data.push({ text: new TextDecoder().decode(payload), from: participant?.identity, topic });
+      });
+      await room.connect(url, token);
+    },
+
+    leave: () => room?.disconnect(),
+
+    /** Waits until the room is known to hold somebody. */
+    meet: (identity) => until(identity, () => room.remoteParticipants.has(identity)),
+
+    async publishCamera(name, codec, width, height) {
+      const [track] = await room.localParticipant.createTracks({ video: { resolution: { width, height } } });
+      await room.localParticipant.publishTrack(track, { name, videoCodec: codec, backupCodec: false });
+    },
+
+    async publishMicrophone(name) {
+      const plain = { autoGainControl: false, echoCancellation: false, noiseSuppression: false, voiceIsolation: false };
+      const [track] = await room.localParticipant.createTracks({ audio: plain });
+      await room.localParticipant.publishTrack(track, { name });
+    },
+
+    /** What the next `count` shown pictures of a track hold. */
+    async see(name, count) {
+      const { seen } = await named(name);
+      seen.length = 0;
+      await until(`${count} pictures of ${name}`, () => seen.length >= count);
+      return seen.slice(0, count);
+    },
+
+    /** The numbered picture inside a PNG (base64), at the place where the track's element stands on the page. */
+    async measurePicture(name, png) {
+      const { element } = await named(name);
+      const place = element.getBoundingClientRect();
+      const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
+      return measure(image, place.width, place.height, place.left, place.top);
+    },
+
+    /** The loudest frequency (Hz) of a track and its level (dB), once there is anything to hear. */
+    async hear(name) {
+      const { analyser, context } = await named(name);
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      return until(`sound of ${name}`, () => {
+        analyser.getFloatFrequencyData(bins);
+        const at = bins.indexOf(Math.max(...bins));
+        return bins[at] > -60 && { frequency: (at * context.sampleRate) / analyser.fftSize, level: bins[at] };
+      });
+    },
+
+    /** The track's inbound figures, its codec's among them. */
+    async inbound(name) {
+      const { track } = await named(name);
+      return until(`figures of ${name}`, async () => {
+        const all = await track.getRTCStatsReport();
+        const found = [...all.values()].find((one) => one.type === 'inbound-rtp');
+        return found?.codecId && { ...found, mimeType: all.get(found.codecId).mimeType };
+      });
+    },
+
+    say: (text, topic) =>
+      room.localParticipant.publishData(new TextEncoder().encode(text), { reliable: true, topic }),
+
+    heard: (topic) => until(`message on ${topic}`, () => data.find((one) => one.topic === topic)),
+  };
+})();

@@ -1,0 +1,47 @@
+"""Serves the page and, from the user's cache, the bundle of `livekit-client` that it loads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+BUNDLE = "livekit-client.umd.js"
+
+
+def bundle() -> Path:
+    """Where scripts/setup.sh put the bundle: the folder's name is a hash of the lock file."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "livekit-ffi"
+    key = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
+    return cache / "npm" / key / "node_modules" / "livekit-client" / "dist" / BUNDLE
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def translate_path(self, path: str) -> str:
+        return str(bundle()) if path == f"/{BUNDLE}" else super().translate_path(path)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: what the page lacks, its own console tells."""
+
+
+class Site:
+    """A server on a free port of 127.0.0.1, where a page may use camera and microphone without TLS."""
+
+    def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(HERE / "page")))
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/index.html"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
