@@ -14,6 +14,7 @@ use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Reason
 
 use crate::candidate::{RemoteCandidate, parse_remote};
 use crate::channel::{Channels, STACK_BUFFER};
+use crate::estimate::Estimate;
 use crate::ice::IceMonitor;
 use crate::streams::{Inbound, Streams};
 use crate::{
@@ -59,7 +60,7 @@ pub struct Engine {
     pub(crate) waiting_candidates: Vec<Candidate>,
     transport: TransportStats,
     pair: Option<PairStats>,
-    estimate: Option<u64>,
+    estimate: Estimate,
 }
 
 impl std::fmt::Debug for Engine {
@@ -120,7 +121,7 @@ impl Engine {
                 selected_pair_changes: 0,
             },
             pair: None,
-            estimate: None,
+            estimate: Estimate::default(),
         })
     }
 
@@ -238,6 +239,9 @@ impl Engine {
         }
         if let Some(state) = self.ice.handle_timeout(self.now) {
             self.events.push_back(Event::Ice(state));
+        }
+        if let Some(bitrate) = self.estimate.stuck(self.now) {
+            self.rtc.bwe().reset(Bitrate::from(bitrate));
         }
         self.channels_due = true;
         self.kick = true;
@@ -375,6 +379,7 @@ impl Engine {
     pub fn set_bitrate(&mut self, minimum: u64, desired: u64, now: Instant) {
         self.advance(now);
         if !self.closed {
+            self.estimate.want(desired);
             self.rtc
                 .bwe()
                 .set_bitrate(Bitrate::from(minimum), Bitrate::from(desired));
@@ -497,7 +502,7 @@ impl Engine {
                 ..self.transport
             },
             pair: self.pair.map(|pair| PairStats {
-                available_outgoing_bitrate: self.estimate,
+                available_outgoing_bitrate: self.estimate.bitrate(),
                 ..pair
             }),
             local_candidates: self
@@ -622,8 +627,7 @@ impl Engine {
             }
             StackEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
                 let estimate = estimate.as_u64();
-                if self.estimate != Some(estimate) {
-                    self.estimate = Some(estimate);
+                if self.estimate.told(estimate, self.now) {
                     self.events.push_back(Event::Bandwidth(estimate));
                 }
             }

@@ -18,6 +18,7 @@ mod counters;
 mod dtls;
 mod engine;
 mod error;
+mod estimate;
 mod event;
 mod ice;
 mod remb;
