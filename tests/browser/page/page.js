@@ -11,13 +11,13 @@ const page = (() => {
   const data = [];
   let room;
 
-  /** Waits until `ready()` gives something and returns that. */
+  /** Waits until `ready()` gives something and returns that; `what` tells what it would have been. */
   async function until(what, ready, seconds = 15) {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
       const found = await ready();
       if (found) return found;
-      if (performance.now() > deadline) throw new Error(`no ${what} within ${seconds} s`);
+      if (performance.now() > deadline) throw new Error(`no ${what()} within ${seconds} s`);
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }
@@ -76,7 +76,7 @@ const page = (() => {
     return { track, element, context, analyser };
   }
 
-  const named = (name) => until(`remote track ${name}`, () => remote.get(name));
+  const named = (name) => until(() => `remote track ${name}`, () => remote.get(name));
 
   return {
     async join(url, token, options) {
@@ -93,7 +93,7 @@ const page = (() => {
     leave: () => room?.disconnect(),
 
     /** Waits until the room is known to hold somebody. */
-    meet: (identity) => until(identity, () => room.remoteParticipants.has(identity)),
+    meet: (identity) => until(() => identity, () => room.remoteParticipants.has(identity)),
 
     async publishCamera(name, codec, width, height) {
       const [track] = await room.localParticipant.createTracks({ video: { resolution: { width, height } } });
@@ -110,7 +110,7 @@ const page = (() => {
     async see(name, count) {
       const { seen } = await named(name);
       seen.length = 0;
-      await until(`${count} pictures of ${name}`, () => seen.length >= count);
+      await until(() => `${count} pictures of ${name}, but ${seen.length},`, () => seen.length >= count);
       return seen.slice(0, count);
     },
 
@@ -126,7 +126,7 @@ const page = (() => {
     async hear(name) {
       const { analyser, context } = await named(name);
       const bins = new Float32Array(analyser.frequencyBinCount);
-      return until(`sound of ${name}`, () => {
+      return until(() => `sound of ${name}`, () => {
         analyser.getFloatFrequencyData(bins);
         const at = bins.indexOf(Math.max(...bins));
         return bins[at] > -60 && { frequency: (at * context.sampleRate) / analyser.fftSize, level: bins[at] };
@@ -136,7 +136,7 @@ const page = (() => {
     /** The track's inbound figures, its codec's among them. */
     async inbound(name) {
       const { track } = await named(name);
-      return until(`figures of ${name}`, async () => {
+      return until(() => `figures of ${name}`, async () => {
         const all = await track.getRTCStatsReport();
         const found = [...all.values()].find((one) => one.type === 'inbound-rtp');
         return found?.codecId && { ...found, mimeType: all.get(found.codecId).mimeType };
@@ -146,6 +146,6 @@ const page = (() => {
     say: (text, topic) =>
       room.localParticipant.publishData(new TextEncoder().encode(text), { reliable: true, topic }),
 
-    heard: (topic) => until(`message on ${topic}`, () => data.find((one) => one.topic === topic)),
+    heard: (topic) => until(() => `message on ${topic}`, () => data.find((one) => one.topic === topic)),
   };
 })();
