@@ -44,7 +44,7 @@ use crate::{RtcError, RtcErrorType};
 
 /// What a path is thought to carry before anything was measured, bit/s: enough for the first key picture to be there
 /// soon, not so much that a slow path is choked.
-const FIRST_BITRATE: u64 = 1_000_000;
+const FIRST_BITRATE: u64 = 2_500_000;
 
 /// A peer connection. Clones share it; the last one to go ends the actor.
 #[derive(Clone)]

@@ -12,8 +12,9 @@ use super::pace::FrameLimiter;
 use super::stats::{EncodingStats, Limitation};
 use super::{EncodingParams, OutgoingFrame, VideoSendParams};
 
-/// Key frames of a stream are at least this far apart: wishes come from every receiver at once.
-const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
+/// Key frames of a stream are at least this far apart: wishes come from every receiver at once. Not more, because the
+/// first viewer's wish follows the stream's first picture closely.
+const KEYFRAME_SPACING: Duration = Duration::from_millis(100);
 /// Most bytes of payload and descriptor: an IPv6 packet of 1,280 bytes less its headers, RTP's with extensions,
 /// authentication and the two bytes of a retransmission.
 const MAX_PAYLOAD: usize = 1_120;
