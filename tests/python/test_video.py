@@ -18,7 +18,9 @@ def test_pictures_arrive_in_order_and_look_right(pair, codec, simulcast):
     bob.call("see", count=1, width=640, height=360)
     seen = bob.call("see", count=40)
     numbers = [one["number"] for one in seen]
-    assert numbers == sorted(set(numbers)), "in order, none twice"
+    assert numbers == sorted(numbers), "in order"
+    # Where the server goes over to another layer, that one's encoding of the same picture may come next.
+    assert len(numbers) - len(set(numbers)) <= int(simulcast), "none twice"
     # A slow machine leaves some out; half of them would be a fault.
     assert numbers[-1] - numbers[0] <= 80, "few are left out"
     best = [one for one in seen if one["width"] == 640]
