@@ -23,14 +23,11 @@ pub const NOT_SERVED: &[&str] = &[
     "apm_process_reverse_stream",
     "apm_process_stream",
     "apm_set_stream_delay",
-    "flush_sox_resampler",
     "get_audio_devices",
     "load_audio_filter_plugin",
     "new_apm",
     "new_capture_source",
     "new_platform_audio",
-    "new_sox_resampler",
-    "push_sox_resampler",
     "set_playout_device",
     "set_recording_device",
     "start_capture",
@@ -146,9 +143,15 @@ pub fn dispatch(
         Request::AudioStreamFromParticipant(request) => Ok(Response::AudioStreamFromParticipant(
             h::audio_stream::of_participant(server, &request)?,
         )),
-        Request::NewSoxResampler(_) => later("new_sox_resampler"),
-        Request::PushSoxResampler(_) => later("push_sox_resampler"),
-        Request::FlushSoxResampler(_) => later("flush_sox_resampler"),
+        Request::NewSoxResampler(request) => Ok(Response::NewSoxResampler(
+            h::sox_resampler::create(server, &request),
+        )),
+        Request::PushSoxResampler(request) => Ok(Response::PushSoxResampler(
+            h::sox_resampler::push(server, memory, &request),
+        )),
+        Request::FlushSoxResampler(request) => Ok(Response::FlushSoxResampler(
+            h::sox_resampler::flush(server, &request),
+        )),
         Request::SendChatMessage(request) => Ok(Response::SendChatMessage(
             h::message::send_chat_message(server, request)?,
         )),

@@ -13,7 +13,9 @@ pub mod video;
 pub use convert::{AudioFormat, Converter};
 pub use error::Error;
 pub use remix::remix;
-pub use resample::Resampler;
+pub use resample::{
+    AlignedResampler, MAX_RATE, MAX_RATIO, MIN_RATE, Quality, RateError, Resampler, Sample,
+};
 
 /// Most channels of one frame; more is taken for a mistake of the caller.
 pub const MAX_CHANNELS: u32 = 24;

@@ -17,6 +17,7 @@ pub(crate) mod publish;
 pub(crate) mod resample;
 pub(crate) mod room;
 pub(crate) mod rpc;
+pub(crate) mod sox_resampler;
 pub(crate) mod track;
 pub(crate) mod video_buffer;
 pub(crate) mod video_source;

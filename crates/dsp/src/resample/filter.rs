@@ -2,18 +2,63 @@
 
 use std::f64::consts::PI;
 
-/// Taps of each phase in samples of the lower of the two rates. With the attenuation below this puts the pass band's
-/// edge at 0.865 and the stop band's at 1.055 of the lower rate's Nyquist frequency.
-const TAPS: usize = 64;
-/// Middle of the transition band over the lower rate's Nyquist frequency.
-const CUTOFF: f64 = 0.96;
-/// Kaiser's β for 95 dB: 0.1102 (A − 8.7).
-const BETA: f64 = 9.51;
-/// Ratios with more phases than this interpolate between [`COARSE`] ones; 640 (11.025 → 48 kHz) is the greatest
-/// among the usual rates.
-const MOST_PHASES: usize = 1_280;
-/// Phases of the interpolated table. The error falls with the square: some −115 dB.
-const COARSE: usize = 1_024;
+/// What the low-pass is to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Design {
+    /// Taps of each phase in samples of the lower of the two rates.
+    pub(super) taps: usize,
+    /// Middle of the transition band over the lower rate's Nyquist frequency.
+    pub(super) cutoff: f64,
+    /// Kaiser's β.
+    pub(super) beta: f64,
+    /// Ratios with more phases than this interpolate between `coarse` ones.
+    pub(super) most_phases: u64,
+    /// Phases of the interpolated table.
+    pub(super) coarse: usize,
+}
+
+impl Design {
+    /// For sound that is heard as it comes: the pass band's edge at 0.865 and the stop band's at 1.055 of the lower
+    /// rate's Nyquist frequency, 95 dB. Of the usual rates 640 phases (11.025 → 48 kHz) are the most; between 1,024
+    /// of them, the interpolation's error is some −115 dB.
+    pub(super) const LIVE: Self = Self {
+        taps: 64,
+        cutoff: 0.96,
+        beta: kaiser_beta(95.0),
+        most_phases: 1_280,
+        coarse: 1_024,
+    };
+
+    /// A filter that passes up to `pass` of the lower rate's Nyquist frequency, and stops above all of it by
+    /// `attenuation` dB (more than 50), for rates whose lower one is `stretch` times below the input's. `coarse`
+    /// phases of it are interpolated where the table would become too large.
+    pub(super) fn stopping_at_nyquist(
+        pass: f64,
+        attenuation: f64,
+        stretch: f64,
+        coarse: f64,
+    ) -> Self {
+        // Kaiser's estimate of the length.
+        let taps = ((attenuation - 8.0) / (2.285 * PI * (1.0 - pass))).ceil();
+        Self {
+            taps: taps as usize,
+            cutoff: (1.0 + pass) / 2.0,
+            beta: kaiser_beta(attenuation),
+            most_phases: (MOST_VALUES / (taps * stretch)) as u64,
+            // Where the filter is stretched over more input samples, it changes less from one to the next.
+            coarse: (coarse / stretch).ceil().max(16.0) as usize,
+        }
+    }
+}
+
+/// Values of the largest table that is not interpolated: 2 MiB.
+const MOST_VALUES: f64 = 524_288.0;
+
+/// Kaiser's β for an attenuation in dB, from 50 on.
+const fn kaiser_beta(attenuation: f64) -> f64 {
+    0.1102 * (attenuation - 8.7)
+}
+
 /// Accumulators of the dot product: enough for the compiler to keep four vectors of four busy.
 const LANES: usize = 16;
 
@@ -24,31 +69,34 @@ pub(super) struct Bank {
     taps: usize,
     /// Middle of the filter, in input samples before the newest.
     delay: usize,
-    up: usize,
-    interpolated: bool,
+    up: u64,
+    /// Phases between which is interpolated.
+    coarse: Option<u64>,
 }
 
 impl Bank {
     /// The filter for `up` outputs for each `down` inputs.
-    pub(super) fn new(up: usize, down: usize) -> Self {
+    pub(super) fn new(up: u64, down: u64, design: &Design) -> Self {
         // Going down, the filter works on the output's Nyquist frequency and is longer by as much.
         let stretch = (down as f64 / up as f64).max(1.0);
-        let length = (TAPS as f64 * stretch).ceil();
+        let length = (design.taps as f64 * stretch).ceil();
         let taps = (length as usize).next_multiple_of(LANES);
         let delay = taps / 2;
-        let interpolated = up > MOST_PHASES;
-        let rows = if interpolated { COARSE + 1 } else { up };
-        let phases = if interpolated { COARSE } else { up };
+        let (rows, phases, coarse) = if up > design.most_phases {
+            (design.coarse + 1, design.coarse, Some(design.coarse as u64))
+        } else {
+            (up as usize, up as usize, None)
+        };
         let mut table = Vec::with_capacity(rows * taps);
         let mut row = vec![0.0; taps];
-        let window = Window::new(length / 2.0);
+        let window = Window::new(length / 2.0, design.beta);
         for phase in 0..rows {
             let fraction = phase as f64 / phases as f64;
             for (place, value) in row.iter_mut().enumerate() {
                 // Row order is oldest first; the newest sample is `taps - 1`.
                 let age = (taps - 1 - place) as f64 + fraction;
                 let t = age - delay as f64;
-                *value = sinc(t, CUTOFF / stretch) * window.at(t);
+                *value = sinc(t, design.cutoff / stretch) * window.at(t);
             }
             // Each phase passes a constant exactly, or the phases' pattern would be heard on one.
             let sum: f64 = row.iter().sum();
@@ -59,7 +107,7 @@ impl Bank {
             taps,
             delay,
             up,
-            interpolated,
+            coarse,
         }
     }
 
@@ -73,17 +121,15 @@ impl Bank {
 
     /// The taps for an output `fraction / up` after an input sample; in an interpolated table those before it, and
     /// those after it with their weight.
-    pub(super) fn phase(&self, fraction: usize) -> (&[f32], Option<(&[f32], f32)>) {
+    pub(super) fn phase(&self, fraction: u64) -> (&[f32], Option<(&[f32], f32)>) {
         let row = |index: usize| &self.table[index * self.taps..(index + 1) * self.taps];
-        if !self.interpolated {
-            return (row(fraction), None);
-        }
-        let place = fraction * COARSE;
+        let Some(coarse) = self.coarse else {
+            return (row(fraction as usize), None);
+        };
+        let place = fraction * coarse;
+        let before = (place / self.up) as usize;
         let weight = (place % self.up) as f32 / self.up as f32;
-        (
-            row(place / self.up),
-            Some((row(place / self.up + 1), weight)),
-        )
+        (row(before), Some((row(before + 1), weight)))
     }
 }
 
@@ -99,14 +145,16 @@ fn sinc(t: f64, cutoff: f64) -> f64 {
 /// Kaiser's window, zero beyond `half` samples from its middle.
 struct Window {
     half: f64,
+    beta: f64,
     scale: f64,
 }
 
 impl Window {
-    fn new(half: f64) -> Self {
+    fn new(half: f64, beta: f64) -> Self {
         Self {
             half,
-            scale: 1.0 / bessel(BETA),
+            beta,
+            scale: 1.0 / bessel(beta),
         }
     }
 
@@ -115,7 +163,7 @@ impl Window {
         if place.abs() >= 1.0 {
             0.0
         } else {
-            bessel(BETA * (1.0 - place * place).sqrt()) * self.scale
+            bessel(self.beta * (1.0 - place * place).sqrt()) * self.scale
         }
     }
 }

@@ -3,11 +3,13 @@
 //! An FFT resampler needs whole blocks of 10 ms and delays by another 5; this one takes any number of samples at
 //! any time, delays by 32 samples of the lower rate (0.7 ms at 48 kHz, 2 ms at 16 kHz).
 
+mod aligned;
 mod filter;
 
 use crate::Error;
 use crate::error::{check_channels, check_frames, check_rate};
-use filter::{Bank, dot};
+pub use aligned::{AlignedResampler, MAX_RATE, MAX_RATIO, MIN_RATE, Quality, RateError, Sample};
+use filter::{Bank, Design, dot};
 
 /// A stream of interleaved 16-bit PCM on its way from one rate to another.
 ///
@@ -128,7 +130,7 @@ impl State {
     fn new(in_rate: u32, out_rate: u32, channels: u32) -> Self {
         let divisor = gcd(in_rate, out_rate);
         let (up, down) = ((out_rate / divisor) as usize, (in_rate / divisor) as usize);
-        let bank = Bank::new(up, down);
+        let bank = Bank::new(up as u64, down as u64, &Design::LIVE);
         let history = vec![vec![0.0; bank.taps() - 1]; channels as usize];
         Self {
             bank,
@@ -172,7 +174,7 @@ impl State {
             let (mut index, mut fraction) = (self.index, self.fraction);
             for slot in out[start..].iter_mut().skip(channel).step_by(channels) {
                 let window = &history[index..index + self.bank.taps()];
-                let value = match self.bank.phase(fraction) {
+                let value = match self.bank.phase(fraction as u64) {
                     (taps, None) => dot(taps, window),
                     (before, Some((after, weight))) => {
                         let before = dot(before, window);
