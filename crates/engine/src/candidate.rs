@@ -134,7 +134,7 @@ impl LocalCandidate {
     }
 
     /// The same for candidates of one kind, base address and transport (RFC 8445 §5.1.1.3).
-    fn foundation(&self) -> u32 {
+    pub(crate) fn foundation(&self) -> u32 {
         let octets = match self.base.ip() {
             IpAddr::V4(ip) => ip.octets().to_vec(),
             IpAddr::V6(ip) => ip.octets().to_vec(),
@@ -175,6 +175,7 @@ impl LocalCandidate {
 pub(crate) struct RemoteCandidate {
     pub(crate) stack: Candidate,
     pub(crate) kind: CandidateKind,
+    pub(crate) foundation: String,
 }
 
 /// Reads a line. `Ok(None)`: well-formed, but nothing we can use (component 2, TCP, a `.local` name, no line).
@@ -223,7 +224,12 @@ pub(crate) fn parse_remote(line: &str) -> Result<Option<RemoteCandidate>, Candid
         return Err(unparsable("nothing can be sent to that address"));
     }
     let kind = CandidateKind::from_stack(stack.kind());
-    Ok(Some(RemoteCandidate { stack, kind }))
+    let foundation = first.trim_start_matches("candidate:").to_owned();
+    Ok(Some(RemoteCandidate {
+        stack,
+        kind,
+        foundation,
+    }))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::streams::PacketSize;
+
 /// One source's reception.
 #[derive(Clone, Debug)]
 pub(crate) struct Reception {
@@ -10,6 +12,9 @@ pub(crate) struct Reception {
     highest: u64,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    pub(crate) header_bytes: u64,
+    /// When the last packet came in.
+    pub(crate) last: Option<Instant>,
     /// In RTP clock units.
     jitter: f64,
     previous: Option<(Instant, u32)>,
@@ -23,15 +28,25 @@ impl Reception {
             highest: first,
             packets: 0,
             bytes: 0,
+            header_bytes: 0,
+            last: None,
             jitter: 0.0,
             previous: None,
         }
     }
 
     /// Counts a packet that is no duplicate; `sequence` is extended.
-    pub(crate) fn count(&mut self, sequence: u64, timestamp: u32, arrival: Instant, size: usize) {
+    pub(crate) fn count(
+        &mut self,
+        sequence: u64,
+        timestamp: u32,
+        arrival: Instant,
+        size: PacketSize,
+    ) {
         self.packets += 1;
-        self.bytes += size as u64;
+        self.bytes += size.payload as u64;
+        self.header_bytes += size.header as u64;
+        self.last = self.last.max(Some(arrival));
         self.first = self.first.min(sequence);
         // A packet out of order was most likely sent twice: its delay says nothing about the path.
         if sequence < self.highest {

@@ -6,15 +6,19 @@
 //! sooner than after a second, as WebRTC needs it to connect quickly over a path that loses packets
 //! (RFC 9147 §5.8.2).
 
+use std::cell::RefCell;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use str0m::config::CryptoProvider;
 use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion,
+    SrtpProfile,
 };
+
+use crate::wire;
 
 /// First retransmission of a flight; each later one waits twice as long.
 const FIRST_RETRANSMISSION: Duration = Duration::from_millis(100);
@@ -31,6 +35,42 @@ pub(crate) fn crypto() -> CryptoProvider {
         dtls_provider: &PatientDtls,
         ..str0m::crypto::from_feature_flags()
     }
+}
+
+/// What a handshake agreed on, as far as it has come.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Agreed {
+    /// The peer's certificate, DER.
+    pub(crate) peer_certificate: Option<Vec<u8>>,
+    /// The cipher suite's number.
+    pub(crate) cipher: Option<u16>,
+    pub(crate) srtp: Option<SrtpProfile>,
+}
+
+/// What the handshake tells and the engine reads.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Agreement(Arc<Mutex<Agreed>>);
+
+impl Agreement {
+    pub(crate) fn get(&self) -> Agreed {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Agreed)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Of the handshake that this thread made last. The stack makes it while it is built, and shows it to nobody.
+    pub(crate) fn take_last() -> Self {
+        LAST.take().unwrap_or_default()
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Agreement>> = const { RefCell::new(None) };
 }
 
 #[derive(Debug)]
@@ -71,11 +111,16 @@ impl DtlsProvider for PatientDtls {
             DtlsVersion::Auto => dimpl::Dtls::new_auto(config, certificate, now),
             other => return Err(failed(&format_args!("version {other} is unknown"))),
         };
-        Ok(Box::new(Handshake(dtls)))
+        let agreement = Agreement::default();
+        LAST.set(Some(agreement.clone()));
+        Ok(Box::new(Handshake { dtls, agreement }))
     }
 }
 
-struct Handshake(dimpl::Dtls);
+struct Handshake {
+    dtls: dimpl::Dtls,
+    agreement: Agreement,
+}
 
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,42 +130,62 @@ impl fmt::Debug for Handshake {
 
 impl DtlsInstance for Handshake {
     fn set_active(&mut self, active: bool) {
-        self.0.set_active(active);
+        self.dtls.set_active(active);
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.0.handle_packet(packet)
+        if let Some(cipher) = wire::chosen_cipher(packet) {
+            self.agreement.change(|agreed| agreed.cipher = Some(cipher));
+        }
+        self.dtls.handle_packet(packet)
     }
 
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        self.0.poll_output(buffer)
+        let output = self.dtls.poll_output(buffer);
+        match &output {
+            DtlsOutput::Packet(packet) => {
+                if let Some(cipher) = wire::chosen_cipher(packet) {
+                    self.agreement.change(|agreed| agreed.cipher = Some(cipher));
+                }
+            }
+            DtlsOutput::PeerCert(certificate) => {
+                let certificate = certificate.to_vec();
+                self.agreement
+                    .change(|agreed| agreed.peer_certificate = Some(certificate));
+            }
+            DtlsOutput::KeyingMaterial(_, profile) => {
+                self.agreement.change(|agreed| agreed.srtp = Some(*profile));
+            }
+            _ => {}
+        }
+        output
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.0.handle_timeout(now)
+        self.dtls.handle_timeout(now)
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
-        self.0.send_application_data(data)
+        self.dtls.send_application_data(data)
     }
 
     fn is_active(&self) -> bool {
-        self.0.is_active()
+        self.dtls.is_active()
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {
-        self.0.protocol_version()
+        self.dtls.protocol_version()
     }
 
     fn is_closing(&self) -> bool {
-        self.0.is_closing()
+        self.dtls.is_closing()
     }
 
     fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.dtls.is_closed()
     }
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
-        self.0.close()
+        self.dtls.close()
     }
 }

@@ -16,13 +16,16 @@ use crate::candidate::{RemoteCandidate, parse_remote};
 use crate::channel::{Channels, STACK_BUFFER};
 use crate::estimate::Estimate;
 use crate::ice::IceMonitor;
-use crate::streams::{Inbound, Streams};
+use crate::security::Security;
+use crate::streams::{Inbound, PacketSize, Streams};
+use crate::wire::Check;
 use crate::{
     AudioLevel, CandidateError, CandidateStats, ChannelError, ChannelInit, ChannelKey,
     ChannelState, DtlsState, EngineConfig, EngineError, EngineStats, Event, IceState, IncomingRtp,
     KeyframeKind, LocalCandidate, MAX_PAYLOAD, OutgoingRtp, Output, PairStats, SendError,
     SenderReport, Transmit, Transport, TransportStats, convert, remb,
     table::{self, DependencyDescriptor},
+    wire,
 };
 
 /// How often the stack's own counters are read.
@@ -61,6 +64,21 @@ pub struct Engine {
     transport: TransportStats,
     pair: Option<PairStats>,
     estimate: Estimate,
+    /// What the estimate starts from.
+    initial_bitrate: u64,
+    security: Security,
+    checks: Checks,
+}
+
+/// Connectivity checks and signs of life, of all pairs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Checks {
+    requests_sent: u64,
+    requests_received: u64,
+    responses_sent: u64,
+    consent_requests_sent: u64,
+    last_sent: Option<Instant>,
+    last_received: Option<Instant>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -80,6 +98,7 @@ impl Engine {
             .dtls_provider
             .generate_certificate()
             .ok_or(EngineError::Certificate)?;
+        let own_certificate = certificate.certificate.clone();
         let mut builder = Rtc::builder()
             .set_crypto_provider(std::sync::Arc::new(provider))
             .set_dtls_cert(certificate)
@@ -95,6 +114,7 @@ impl Engine {
         builder.set_max_stun_retransmits(30);
         let mut rtc = builder.build(config.now);
         let fingerprint = convert::fingerprint(rtc.direct_api().local_dtls_fingerprint());
+        let security = Security::new(own_certificate);
         Ok(Self {
             rtc,
             now: config.now,
@@ -122,6 +142,9 @@ impl Engine {
             },
             pair: None,
             estimate: Estimate::default(),
+            initial_bitrate: config.initial_bitrate,
+            security,
+            checks: Checks::default(),
         })
     }
 
@@ -171,7 +194,12 @@ impl Engine {
     /// component 2, TCP and mDNS names are taken and not used.
     pub fn add_remote_candidate(&mut self, line: &str, now: Instant) -> Result<(), CandidateError> {
         self.advance(now);
-        let Some(RemoteCandidate { stack, kind }) = parse_remote(line)? else {
+        let Some(RemoteCandidate {
+            stack,
+            kind,
+            foundation,
+        }) = parse_remote(line)?
+        else {
             return Ok(());
         };
         let figures = CandidateStats {
@@ -179,6 +207,7 @@ impl Engine {
             transport: convert::transport(stack.proto()),
             address: stack.addr(),
             priority: stack.prio(),
+            foundation,
         };
         if !self.remote_candidates.contains(&figures)
             && self.remote_candidates.len() < PENDING_CANDIDATES
@@ -221,6 +250,8 @@ impl Engine {
         }
         self.transport.packets_received += 1;
         self.transport.bytes_received += payload.len() as u64;
+        self.checks.last_received = Some(self.now);
+        self.look_at_incoming(payload);
         if let Some(state) = self.ice.heard(self.now) {
             self.events.push_back(Event::Ice(state));
         }
@@ -265,6 +296,8 @@ impl Engine {
                 Ok(StackOutput::Transmit(transmit)) => {
                     self.transport.packets_sent += 1;
                     self.transport.bytes_sent += transmit.contents.len() as u64;
+                    self.checks.last_sent = Some(self.now);
+                    self.look_at_outgoing(&transmit.contents);
                     return Output::Transmit(Transmit {
                         transport: convert::transport(transmit.proto),
                         source: transmit.source,
@@ -312,7 +345,12 @@ impl Engine {
         if self.dtls != DtlsState::Connected {
             return Err(SendError::NotConnected);
         }
-        outbound.count(packet.pt, packet.payload.len());
+        outbound.count(
+            packet.pt,
+            packet.sequence_number,
+            packet.payload.len(),
+            self.now,
+        );
         let mut extensions = ExtensionValues::default();
         if let Some(AudioLevel { level, voice }) = packet.audio_level {
             extensions.audio_level = Some(-i8::try_from(level.min(127)).unwrap_or(i8::MAX));
@@ -501,8 +539,30 @@ impl Engine {
                 dtls: self.dtls,
                 ..self.transport
             },
+            security: self.security.stats(&self.fingerprint, self.plan.as_ref()),
+            ice_controlling: self
+                .plan
+                .as_ref()
+                .map(|plan| plan.we_offered_first || plan.remote_ice.lite),
+            local_ufrag: self
+                .plan
+                .as_ref()
+                .map(|plan| plan.local_ice.ufrag.clone())
+                .unwrap_or_default(),
+            remote_ufrag: self
+                .plan
+                .as_ref()
+                .map(|plan| plan.remote_ice.ufrag.clone())
+                .unwrap_or_default(),
             pair: self.pair.map(|pair| PairStats {
-                available_outgoing_bitrate: self.estimate.bitrate(),
+                // Before anything is measured it is what sending begins with.
+                available_outgoing_bitrate: self.estimate.bitrate().or(Some(self.initial_bitrate)),
+                requests_sent: self.checks.requests_sent,
+                consent_requests_sent: self.checks.consent_requests_sent,
+                requests_received: self.checks.requests_received,
+                responses_sent: self.checks.responses_sent,
+                last_sent: self.checks.last_sent,
+                last_received: self.checks.last_received,
                 ..pair
             }),
             local_candidates: self
@@ -513,6 +573,7 @@ impl Engine {
                     transport: candidate.transport,
                     address: candidate.address,
                     priority: *priority,
+                    foundation: candidate.foundation().to_string(),
                 })
                 .collect(),
             remote_candidates: self.remote_candidates.clone(),
@@ -521,6 +582,34 @@ impl Engine {
             channels: self.channels.stats(),
             channels_opened: self.channels.opened,
             channels_closed: self.channels.closed,
+        }
+    }
+
+    /// Counts what the stack does not tell of a datagram that leaves.
+    fn look_at_outgoing(&mut self, datagram: &[u8]) {
+        match wire::check(datagram) {
+            Some(Check::Request) => {
+                self.checks.requests_sent += 1;
+                self.checks.consent_requests_sent += u64::from(self.pair.is_some());
+            }
+            Some(Check::Response) => self.checks.responses_sent += 1,
+            None => {
+                if let Some(packet) = wire::rtp(datagram) {
+                    let overhead = self.security.srtp_overhead();
+                    self.streams
+                        .left(packet, datagram.len(), overhead, self.now);
+                }
+            }
+        }
+    }
+
+    /// The same of one that came in.
+    fn look_at_incoming(&mut self, datagram: &[u8]) {
+        if wire::check(datagram) == Some(Check::Request) {
+            self.checks.requests_received += 1;
+        } else if let Some(packet) = wire::rtp(datagram) {
+            let overhead = self.security.srtp_overhead();
+            self.streams.arrived(packet, datagram.len(), overhead);
         }
     }
 
@@ -660,6 +749,12 @@ impl Engine {
             total_rtt: pair.total_round_trip_time,
             responses_received: pair.responses_received,
             available_outgoing_bitrate: None,
+            requests_sent: 0,
+            consent_requests_sent: 0,
+            requests_received: 0,
+            responses_sent: 0,
+            last_sent: None,
+            last_received: None,
         };
         let same = self
             .pair
@@ -689,7 +784,10 @@ impl Engine {
             sequence_number,
             packet.header.timestamp,
             packet.timestamp,
-            packet.payload.len(),
+            PacketSize {
+                header: packet.header.header_len,
+                payload: packet.payload.len(),
+            },
         ) else {
             return;
         };

@@ -23,10 +23,12 @@ mod event;
 mod ice;
 mod remb;
 mod rtp;
+mod security;
 mod stats;
 mod streams;
 mod synth;
 mod table;
+mod wire;
 
 pub use candidate::{CandidateKind, LocalCandidate, Transport};
 pub use channel::{ChannelInit, ChannelKey, ChannelState};
@@ -36,6 +38,6 @@ pub use error::{ApplyError, CandidateError, ChannelError, EngineError, SendError
 pub use event::{DtlsState, Event, IceState, Output, SenderReport, Transmit};
 pub use rtp::{AudioLevel, IncomingRtp, KeyframeKind, MAX_PAYLOAD, OutgoingRtp};
 pub use stats::{
-    CandidateStats, ChannelStats, EngineStats, InboundStats, OutboundStats, PairStats,
-    RemoteReceiverStats, RemoteSenderStats, TransportStats,
+    CandidateStats, CertificateStats, ChannelStats, EngineStats, InboundStats, OutboundStats,
+    PairStats, RemoteReceiverStats, RemoteSenderStats, SecurityStats, TransportStats,
 };

@@ -1,7 +1,7 @@
 //! Figures in the terms of W3C webrtc-stats.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lk_types::{MediaKind, Mid, Pt, Rid, Ssrc};
 
@@ -12,6 +12,14 @@ use crate::{CandidateKind, ChannelInit, ChannelKey, ChannelState, DtlsState, Ice
 pub struct EngineStats {
     /// The one transport.
     pub transport: TransportStats,
+    /// How it is protected.
+    pub security: SecurityStats,
+    /// We choose the pair of candidates (RFC 8445 §6.1.1); `None` before the first plan.
+    pub ice_controlling: Option<bool>,
+    /// Our ICE credentials' public part; empty before the first plan.
+    pub local_ufrag: String,
+    /// The peer's.
+    pub remote_ufrag: String,
     /// The pair in use, once there is one.
     pub pair: Option<PairStats>,
     /// Our candidates.
@@ -49,6 +57,34 @@ pub struct TransportStats {
     pub selected_pair_changes: u32,
 }
 
+/// What DTLS agreed on, as far as it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityStats {
+    /// The version's bytes, `0xfefd` for 1.2.
+    pub version: Option<u16>,
+    /// The cipher suite's name in IANA's register.
+    pub cipher: Option<&'static str>,
+    /// The protection profile's name (RFC 5764 §4.1.2), as webrtc-stats has it.
+    pub srtp_profile: Option<&'static str>,
+    /// We began the handshake.
+    pub client: Option<bool>,
+    /// Ours.
+    pub local_certificate: CertificateStats,
+    /// The peer's, once it has shown it.
+    pub remote_certificate: Option<CertificateStats>,
+}
+
+/// `RTCCertificateStats`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateStats {
+    /// Hash function in lower case.
+    pub algorithm: String,
+    /// Upper-case hexadecimal pairs joined by colons.
+    pub fingerprint: String,
+    /// DER.
+    pub certificate: Vec<u8>,
+}
+
 /// `RTCIceCandidatePairStats` of the selected pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairStats {
@@ -64,12 +100,24 @@ pub struct PairStats {
     pub total_rtt: Duration,
     /// How many there were.
     pub responses_received: u64,
+    /// Connectivity checks sent, those before the pair was chosen included.
+    pub requests_sent: u64,
+    /// Of those, the ones that kept the chosen pair alive (RFC 7675).
+    pub consent_requests_sent: u64,
+    /// Connectivity checks of the peer's.
+    pub requests_received: u64,
+    /// Answers to those.
+    pub responses_sent: u64,
+    /// When the last datagram left.
+    pub last_sent: Option<Instant>,
+    /// When the last one came in.
+    pub last_received: Option<Instant>,
     /// Bandwidth estimate towards the peer, bits per second.
     pub available_outgoing_bitrate: Option<u64>,
 }
 
 /// A candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CandidateStats {
     /// How it came to be.
     pub kind: CandidateKind,
@@ -79,6 +127,8 @@ pub struct CandidateStats {
     pub address: SocketAddr,
     /// RFC 8445 §5.1.2.
     pub priority: u32,
+    /// RFC 8445 §5.1.1.3.
+    pub foundation: String,
 }
 
 /// `RTCInboundRtpStreamStats`, of one source.
@@ -98,6 +148,16 @@ pub struct InboundStats {
     pub packets_received: u64,
     /// Payload bytes of those.
     pub bytes_received: u64,
+    /// Header bytes of those.
+    pub header_bytes_received: u64,
+    /// When the last one came in.
+    pub last_packet: Option<Instant>,
+    /// The source of its retransmissions.
+    pub rtx_ssrc: Option<Ssrc>,
+    /// Packets from there.
+    pub retransmitted_packets_received: u64,
+    /// Payload bytes of those.
+    pub retransmitted_bytes_received: u64,
     /// Expected less received; negative when duplicates outnumber losses (RFC 3550 A.3).
     pub packets_lost: i64,
     /// Interarrival jitter in seconds (RFC 3550 A.8).
@@ -144,8 +204,14 @@ pub struct OutboundStats {
     pub packets_sent: u64,
     /// Payload bytes of those.
     pub bytes_sent: u64,
-    /// Packets with retransmissions and padding less `packets_sent`, as of the last second.
+    /// Header bytes of those, once they left.
+    pub header_bytes_sent: u64,
+    /// How long they waited for their turn, together.
+    pub send_delay: Duration,
+    /// Packets that were sent again, for whatever reason.
     pub retransmitted_packets_sent: u64,
+    /// Payload bytes of those.
+    pub retransmitted_bytes_sent: u64,
     /// NACKs received.
     pub nacks: u64,
     /// PLIs received.
@@ -167,6 +233,10 @@ pub struct RemoteReceiverStats {
     pub jitter: f64,
     /// By LSR and DLSR (RFC 3550 §6.4.1).
     pub rtt: Option<Duration>,
+    /// All of those that were read, once a second at most, together.
+    pub total_rtt: Duration,
+    /// How many they are.
+    pub rtt_measurements: u64,
 }
 
 /// `RTCDataChannelStats`.

@@ -1,17 +1,28 @@
 //! What the engine knows of each RTP source, ours and the peer's, beside what the stack keeps.
 
-use std::collections::HashMap;
-use std::time::Instant;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use lk_types::{MediaKind, Mid, Pt, Rid, Ssrc};
 use str0m::media::{Mid as StackMid, Rid as StackRid};
 use str0m::stats::{MediaEgressStats, MediaIngressStats};
 
 use crate::counters::Reception;
+use crate::wire::ClearRtp;
 use crate::{
     Event, InboundStats, KeyframeKind, OutboundStats, RemoteReceiverStats, RemoteSenderStats,
     SendError, SenderReport, convert,
 };
+
+/// Packets whose way through the pacer is timed at once.
+const TIMED: usize = 2_048;
+
+/// Bytes of a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PacketSize {
+    pub(crate) header: usize,
+    pub(crate) payload: usize,
+}
 
 /// An m-line as far as packets need it.
 #[derive(Clone, Debug)]
@@ -36,7 +47,14 @@ pub(crate) struct Outbound {
     pt: Option<Pt>,
     packets: u64,
     bytes: u64,
+    header_bytes: u64,
+    /// Packets that have not left: their numbers' low bits, and since when.
+    waiting: VecDeque<(u16, Instant)>,
+    send_delay: Duration,
+    retransmitted: (u64, u64),
     egress: Option<MediaEgressStats>,
+    total_rtt: Duration,
+    rtt_measurements: u64,
 }
 
 impl Outbound {
@@ -57,14 +75,42 @@ impl Outbound {
             pt: None,
             packets: 0,
             bytes: 0,
+            header_bytes: 0,
+            waiting: VecDeque::new(),
+            send_delay: Duration::ZERO,
+            retransmitted: (0, 0),
             egress: None,
+            total_rtt: Duration::ZERO,
+            rtt_measurements: 0,
         }
     }
 
-    pub(crate) fn count(&mut self, pt: Pt, size: usize) {
+    /// Counts a packet that is given to the pacer.
+    pub(crate) fn count(&mut self, pt: Pt, sequence: u64, size: usize, now: Instant) {
         self.pt = Some(pt);
         self.packets += 1;
         self.bytes += size as u64;
+        if self.waiting.len() >= TIMED {
+            self.waiting.pop_front();
+        }
+        // The low bits are what the packet shows when it leaves.
+        let low = u16::try_from(sequence & u64::from(u16::MAX)).unwrap_or_default();
+        self.waiting.push_back((low, now));
+    }
+
+    /// Counts a packet that leaves.
+    fn left(&mut self, packet: ClearRtp, now: Instant) {
+        self.header_bytes += packet.header as u64;
+        let Some(at) = self
+            .waiting
+            .iter()
+            .position(|(sequence, _)| *sequence == packet.sequence)
+        else {
+            return;
+        };
+        if let Some((_, since)) = self.waiting.drain(..=at).next_back() {
+            self.send_delay += now.saturating_duration_since(since);
+        }
     }
 }
 
@@ -79,6 +125,7 @@ pub(crate) struct Inbound {
     pub(crate) announced: bool,
     reception: Option<Reception>,
     pt: Option<Pt>,
+    retransmitted: (u64, u64),
     nacks: u64,
     plis: u64,
     firs: u64,
@@ -101,6 +148,7 @@ impl Inbound {
             announced,
             reception: None,
             pt: None,
+            retransmitted: (0, 0),
             nacks: 0,
             plis: 0,
             firs: 0,
@@ -153,6 +201,34 @@ impl Streams {
         self.inbound.insert(ssrc, inbound);
     }
 
+    /// A packet of ours leaves; `overhead` bytes of it authenticate.
+    pub(crate) fn left(&mut self, packet: ClearRtp, size: usize, overhead: usize, now: Instant) {
+        if let Some(outbound) = self.outbound.get_mut(&packet.ssrc) {
+            outbound.left(packet, now);
+        } else if !packet.padded
+            && let Some(outbound) = self
+                .outbound
+                .values_mut()
+                .find(|outbound| outbound.rtx_ssrc == Some(packet.ssrc))
+        {
+            count_again(&mut outbound.retransmitted, packet, size, overhead);
+        }
+    }
+
+    /// A packet came in that may be a retransmission, which the stack gives as what it repeats.
+    pub(crate) fn arrived(&mut self, packet: ClearRtp, size: usize, overhead: usize) {
+        if packet.padded || self.inbound.contains_key(&packet.ssrc) {
+            return;
+        }
+        if let Some(inbound) = self
+            .inbound
+            .values_mut()
+            .find(|inbound| inbound.rtx_ssrc == Some(packet.ssrc))
+        {
+            count_again(&mut inbound.retransmitted, packet, size, overhead);
+        }
+    }
+
     /// Counts a packet and says whose it is.
     pub(crate) fn received(
         &mut self,
@@ -161,7 +237,7 @@ impl Streams {
         sequence: u64,
         timestamp: u32,
         arrival: Instant,
-        size: usize,
+        size: PacketSize,
     ) -> Option<&Inbound> {
         let inbound = self.inbound.get_mut(&ssrc)?;
         inbound.pt = Some(pt);
@@ -232,6 +308,10 @@ impl Streams {
         if let Some(egress) = &mut outbound.egress {
             egress.rtt = stats.rtt.or(before.and_then(|before| before.rtt));
         }
+        if let Some(rtt) = stats.rtt {
+            outbound.total_rtt += rtt;
+            outbound.rtt_measurements += 1;
+        }
         Some(Event::ReceiverReport {
             ssrc: outbound.ssrc,
             fraction_lost,
@@ -287,6 +367,17 @@ impl Streams {
                     .reception
                     .as_ref()
                     .map_or(0, |reception| reception.bytes),
+                header_bytes_received: inbound
+                    .reception
+                    .as_ref()
+                    .map_or(0, |reception| reception.header_bytes),
+                last_packet: inbound
+                    .reception
+                    .as_ref()
+                    .and_then(|reception| reception.last),
+                rtx_ssrc: inbound.rtx_ssrc,
+                retransmitted_packets_received: inbound.retransmitted.0,
+                retransmitted_bytes_received: inbound.retransmitted.1,
                 packets_lost: inbound.reception.as_ref().map_or(0, Reception::lost),
                 jitter: inbound.reception.as_ref().map_or(0.0, Reception::jitter),
                 nacks: inbound.nacks,
@@ -314,6 +405,8 @@ impl Streams {
                         fraction_lost: egress.loss.unwrap_or(0.0),
                         jitter: f64::from(remote.jitter) / f64::from(clock_rate.max(1)),
                         rtt: egress.rtt,
+                        total_rtt: outbound.total_rtt,
+                        rtt_measurements: outbound.rtt_measurements,
                     })
                 });
                 OutboundStats {
@@ -325,8 +418,10 @@ impl Streams {
                     pt: outbound.pt,
                     packets_sent: outbound.packets,
                     bytes_sent: outbound.bytes,
-                    retransmitted_packets_sent: egress
-                        .map_or(0, |egress| egress.packets.saturating_sub(outbound.packets)),
+                    header_bytes_sent: outbound.header_bytes,
+                    send_delay: outbound.send_delay,
+                    retransmitted_packets_sent: outbound.retransmitted.0,
+                    retransmitted_bytes_sent: outbound.retransmitted.1,
                     nacks: egress.map_or(0, |egress| egress.nacks),
                     plis: egress.map_or(0, |egress| egress.plis),
                     firs: egress.map_or(0, |egress| egress.firs),
@@ -335,6 +430,12 @@ impl Streams {
             })
             .collect()
     }
+}
+
+/// Counts a retransmission: what it repeats follows two bytes of original number (RFC 4588 §4).
+fn count_again(sum: &mut (u64, u64), packet: ClearRtp, size: usize, overhead: usize) {
+    sum.0 += 1;
+    sum.1 += size.saturating_sub(packet.header + overhead + 2) as u64;
 }
 
 fn belongs(outbound: &Outbound, mid: StackMid, rid: Option<StackRid>) -> bool {

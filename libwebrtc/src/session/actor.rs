@@ -272,6 +272,7 @@ impl Actor {
                 let stats = SessionStats {
                     engine: self.engine.stats(),
                     media: self.media.values().cloned().collect(),
+                    incoming_bitrate: self.receive_limit.estimate(),
                 };
                 let _ = reply.send(stats);
             }

@@ -54,6 +54,11 @@ impl ReceiveLimit {
         }
     }
 
+    /// What the path is thought to carry, bit/s; `None` where the peer finds out by itself, or nothing is known yet.
+    pub(super) fn estimate(&self) -> Option<u64> {
+        self.estimator.as_ref()?.estimate()
+    }
+
     /// Tells the peer, where it is time to.
     pub(super) fn tell(&mut self, engine: &mut Engine, now: Instant) {
         let Some(estimator) = self.estimator.as_mut().filter(|_| self.known) else {

@@ -8,4 +8,6 @@ use super::media::MediaEntry;
 pub(crate) struct SessionStats {
     pub(crate) engine: EngineStats,
     pub(crate) media: Vec<MediaEntry>,
+    /// What the path to us is thought to carry, bit/s; `None` where the peer measures that.
+    pub(crate) incoming_bitrate: Option<u64>,
 }

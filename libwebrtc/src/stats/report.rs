@@ -4,20 +4,22 @@
 //! the "stats selection algorithm").
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lk_engine::{
-    CandidateKind, CandidateStats, ChannelState, ChannelStats, DtlsState, IceState, InboundStats,
-    OutboundStats, PairStats, RemoteReceiverStats, RemoteSenderStats,
+    CandidateKind, CandidateStats, CertificateStats as EngineCertificate, ChannelState,
+    ChannelStats, DtlsState, IceState, InboundStats, OutboundStats, PairStats, RemoteReceiverStats,
+    RemoteSenderStats,
 };
 use lk_jsep::TransceiverId;
 use lk_types::{Mid, Pt, Ssrc};
 
 use super::{
-    CandidatePairStats, CodecStats, DataChannelStats, DtlsTransportState, IceCandidatePairState,
-    IceCandidateType, IceTransportState, InboundRtpStats, LocalCandidateStats, MediaSourceStats,
-    OutboundRtpStats, PeerConnectionStats, RemoteCandidateStats, RemoteInboundRtpStats,
-    RemoteOutboundRtpStats, RtcStats, TransportStats, dictionaries,
+    CandidatePairStats, CertificateStats, CodecStats, DataChannelStats, DtlsRole,
+    DtlsTransportState, IceCandidatePairState, IceCandidateType, IceRole, IceTransportState,
+    InboundRtpStats, LocalCandidateStats, MediaSourceStats, OutboundRtpStats, PeerConnectionStats,
+    RemoteCandidateStats, RemoteInboundRtpStats, RemoteOutboundRtpStats, RtcStats, TransportStats,
+    dictionaries,
 };
 use crate::data_channel::DataChannelState;
 use crate::media_stream_track::MediaStreamTrack;
@@ -74,6 +76,8 @@ pub(crate) fn receiver(stats: &SessionStats, id: TransceiverId) -> Vec<RtcStats>
 struct Report<'a> {
     stats: &'a SessionStats,
     timestamp: i64,
+    /// The same moment on the clock of the figures.
+    now: Instant,
     entries: Vec<RtcStats>,
     codecs: BTreeSet<(usize, Pt)>,
     sources: BTreeSet<String>,
@@ -88,6 +92,7 @@ impl<'a> Report<'a> {
         Self {
             stats,
             timestamp,
+            now: Instant::now(),
             entries: Vec::new(),
             codecs: BTreeSet::new(),
             sources: BTreeSet::new(),
@@ -114,6 +119,13 @@ impl<'a> Report<'a> {
             id,
             timestamp: self.timestamp,
         }
+    }
+
+    /// Milliseconds since 1970; 0 where it never was.
+    fn milliseconds(&self, at: Option<Instant>) -> f64 {
+        let Some(at) = at else { return 0.0 };
+        let ago = self.now.saturating_duration_since(at);
+        self.timestamp as f64 / 1_000.0 - ago.as_secs_f64() * 1_000.0
     }
 
     /// Adds the transport with its candidates, and gives the entries.
@@ -157,6 +169,11 @@ impl<'a> Report<'a> {
             mid: inbound.mid.to_string(),
             remote_id: remote_id.clone(),
             bytes_received: inbound.bytes_received,
+            header_bytes_received: inbound.header_bytes_received,
+            last_packet_received_timestamp: self.milliseconds(inbound.last_packet),
+            rtx_ssrc: inbound.rtx_ssrc.map_or(0, |Ssrc(ssrc)| ssrc),
+            retransmitted_packets_received: inbound.retransmitted_packets_received,
+            retransmitted_bytes_received: inbound.retransmitted_bytes_received,
             nack_count: count(inbound.nacks),
             pli_count: count(inbound.plis),
             fir_count: count(inbound.firs),
@@ -220,7 +237,10 @@ impl<'a> Report<'a> {
                 .as_ref()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
+            header_bytes_sent: outbound.header_bytes_sent,
+            total_packet_send_delay: outbound.send_delay.as_secs_f64(),
             retransmitted_packets_sent: outbound.retransmitted_packets_sent,
+            retransmitted_bytes_sent: outbound.retransmitted_bytes_sent,
             rtx_ssrc: outbound.rtx_ssrc.map_or(0, |Ssrc(ssrc)| ssrc),
             nack_count: count(outbound.nacks),
             pli_count: count(outbound.plis),
@@ -273,7 +293,8 @@ impl<'a> Report<'a> {
                     local_id,
                     round_trip_time: remote.rtt.map_or(0.0, |rtt| rtt.as_secs_f64()),
                     fraction_lost: f64::from(remote.fraction_lost),
-                    ..Default::default()
+                    total_round_trip_time: remote.total_rtt.as_secs_f64(),
+                    round_trip_time_measurements: remote.rtt_measurements,
                 },
             }));
     }
@@ -360,14 +381,14 @@ impl<'a> Report<'a> {
             self.entries
                 .push(RtcStats::LocalCandidate(LocalCandidateStats {
                     rtc: self.rtc(format!("L{index}")),
-                    local_candidate: ice_candidate(candidate),
+                    local_candidate: ice_candidate(candidate, &engine.local_ufrag),
                 }));
         }
         for (index, candidate) in engine.remote_candidates.iter().enumerate() {
             self.entries
                 .push(RtcStats::RemoteCandidate(RemoteCandidateStats {
                     rtc: self.rtc(format!("R{index}")),
-                    remote_candidate: ice_candidate(candidate),
+                    remote_candidate: ice_candidate(candidate, &engine.remote_ufrag),
                 }));
         }
         if let Some(pair) = &engine.pair {
@@ -389,10 +410,24 @@ impl<'a> Report<'a> {
                         packets_received: engine.transport.packets_received,
                         bytes_sent: engine.transport.bytes_sent,
                         bytes_received: engine.transport.bytes_received,
+                        last_packet_sent_timestamp: self.milliseconds(pair.last_sent),
+                        last_packet_received_timestamp: self.milliseconds(pair.last_received),
+                        available_incoming_bitrate: self
+                            .stats
+                            .incoming_bitrate
+                            .map_or(0.0, |bitrate| bitrate as f64),
                         ..candidate_pair(pair)
                     },
                 }));
         }
+        let security = &engine.security;
+        let local_certificate_id = self.certificate(&security.local_certificate);
+        let remote_certificate_id = security
+            .remote_certificate
+            .as_ref()
+            .map(|certificate| self.certificate(certificate))
+            .unwrap_or_default();
+        let selected_candidate_pair_id = engine.pair.map(|_| "CP".to_owned()).unwrap_or_default();
         self.entries.push(RtcStats::Transport(TransportStats {
             rtc: self.rtc(TRANSPORT.to_owned()),
             transport: dictionaries::TransportStats {
@@ -400,18 +435,66 @@ impl<'a> Report<'a> {
                 packets_received: engine.transport.packets_received,
                 bytes_sent: engine.transport.bytes_sent,
                 bytes_received: engine.transport.bytes_received,
+                ice_role: match engine.ice_controlling {
+                    None => IceRole::Unknown,
+                    Some(true) => IceRole::Controlling,
+                    Some(false) => IceRole::Controlled,
+                },
+                ice_local_username_fragment: engine.local_ufrag.clone(),
                 dtls_state: Some(dtls_state(engine.transport.dtls)),
                 ice_state: Some(ice_state(engine.transport.ice)),
-                selected_candidate_pair_id: if engine.pair.is_some() {
-                    "CP".to_owned()
-                } else {
-                    String::new()
+                selected_candidate_pair_id,
+                local_certificate_id,
+                remote_certificate_id,
+                tls_version: security
+                    .version
+                    .map(|version| format!("{version:04X}"))
+                    .unwrap_or_default(),
+                dtls_cipher: security.cipher.unwrap_or_default().to_owned(),
+                dtls_role: match security.client {
+                    None => DtlsRole::Unknown,
+                    Some(true) => DtlsRole::Client,
+                    Some(false) => DtlsRole::Server,
                 },
+                srtp_cipher: security.srtp_profile.unwrap_or_default().to_owned(),
                 selected_candidate_pair_changes: engine.transport.selected_pair_changes,
-                ..Default::default()
             },
         }));
     }
+
+    /// Adds a certificate, and gives its identifier.
+    fn certificate(&mut self, certificate: &EngineCertificate) -> String {
+        let id = format!("CF{}", certificate.fingerprint);
+        self.entries.push(RtcStats::Certificate(CertificateStats {
+            rtc: self.rtc(id.clone()),
+            certificate: dictionaries::CertificateStats {
+                fingerprint: certificate.fingerprint.clone(),
+                fingerprint_algorithm: certificate.algorithm.clone(),
+                base64_certificate: base64(&certificate.certificate),
+                issuer_certificate_id: String::new(),
+            },
+        }));
+        id
+    }
+}
+
+/// RFC 4648 §4.
+fn base64(data: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(data.len().div_ceil(3) * 4);
+    for group in data.chunks(3) {
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            let value = (bits >> (18 - 6 * digit) & 63) as usize;
+            text.push(if digit <= group.len() {
+                char::from(DIGITS[value])
+            } else {
+                '='
+            });
+        }
+    }
+    text
 }
 
 pub(super) fn count(value: u64) -> u32 {
@@ -465,7 +548,11 @@ fn candidate_pair(pair: &PairStats) -> dictionaries::CandidatePairStats {
         nominated: true,
         current_round_trip_time: pair.current_rtt.map_or(0.0, seconds),
         total_round_trip_time: seconds(pair.total_rtt),
+        requests_sent: pair.requests_sent,
+        requests_received: pair.requests_received,
+        responses_sent: pair.responses_sent,
         responses_received: pair.responses_received,
+        consent_requests_sent: pair.consent_requests_sent,
         available_outgoing_bitrate: pair
             .available_outgoing_bitrate
             .map_or(0.0, |bitrate| bitrate as f64),
@@ -473,7 +560,7 @@ fn candidate_pair(pair: &PairStats) -> dictionaries::CandidatePairStats {
     }
 }
 
-fn ice_candidate(candidate: &CandidateStats) -> dictionaries::IceCandidateStats {
+fn ice_candidate(candidate: &CandidateStats, ufrag: &str) -> dictionaries::IceCandidateStats {
     dictionaries::IceCandidateStats {
         transport_id: TRANSPORT.to_owned(),
         address: candidate.address.ip().to_string(),
@@ -486,6 +573,8 @@ fn ice_candidate(candidate: &CandidateStats) -> dictionaries::IceCandidateStats 
             CandidateKind::Relayed => IceCandidateType::Relay,
         }),
         priority: i32::try_from(candidate.priority).unwrap_or(i32::MAX),
+        foundation: candidate.foundation.clone(),
+        username_fragment: ufrag.to_owned(),
         ..Default::default()
     }
 }
@@ -533,6 +622,19 @@ fn ice_state(state: IceState) -> IceTransportState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64_pads_what_is_left() {
+        for (data, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(data.as_bytes()), text);
+        }
+        assert_eq!(base64(&[0xff, 0xef, 0xbe]), "/+++");
+    }
 
     #[test]
     fn ntp_time_becomes_unix_time() {

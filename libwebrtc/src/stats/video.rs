@@ -1,7 +1,7 @@
 //! What the video pipelines counted, as W3C dictionaries have it.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lk_types::Ssrc;
 
@@ -15,6 +15,10 @@ pub(super) fn inbound(values: &mut InboundRtpStreamStats, video: &VideoRecvStats
     let buffer = &video.buffer;
     values.frames_received = buffer.frames;
     values.frames_dropped = count(buffer.frames_dropped + video.decode_errors);
+    values.frames_assembled_from_multiple_packets = buffer.frames_assembled;
+    values.qp_sum = video.qp_sum;
+    values.pause_count = count(video.pauses);
+    values.total_pause_duration = video.pause_time.as_secs_f64();
     values.total_assembly_time = buffer.assembly_time.as_secs_f64();
     values.packets_discarded = buffer.packets_late;
     values.frames_decoded = count(video.frames_decoded);
@@ -22,13 +26,10 @@ pub(super) fn inbound(values: &mut InboundRtpStreamStats, video: &VideoRecvStats
     values.key_frames_decoded = count(video.key_frames_decoded);
     values.frame_width = video.width;
     values.frame_height = video.height;
-    values.frames_per_second = video.framerate;
+    values.frames_per_second = video.framerate(Instant::now());
     values.total_decode_time = video.decode_time.as_secs_f64();
     values.total_processing_delay = video.processing_delay.as_secs_f64();
-    values.jitter_buffer_delay = video
-        .processing_delay
-        .saturating_sub(video.decode_time)
-        .as_secs_f64();
+    values.jitter_buffer_delay = video.buffer_delay.as_secs_f64();
     values.jitter_buffer_emitted_count = video.frames_decoded;
     values.total_inter_frame_delay = video.inter_frame_delay.as_secs_f64();
     values.total_squared_inter_frame_delay = video.squared_inter_frame_delay;
@@ -66,7 +67,7 @@ pub(super) fn outbound(values: &mut OutboundRtpStreamStats, ssrc: Ssrc, video: &
     } else {
         0.0
     };
-    values.total_encoded_bytes_target = encoding.encoded_bytes;
+    values.total_encoded_bytes_target = encoding.target_bytes as u64;
     values.quality_limitation_reason = match encoding.limitation {
         Limitation::None => QualityLimitationReason::None,
         Limitation::Bandwidth => QualityLimitationReason::Bandwidth,

@@ -10,6 +10,7 @@ pub(crate) struct Av1Decoder {
     inner: Decoder,
     /// The last payload failed.
     failed: bool,
+    quantizer: Option<u32>,
 }
 
 impl Av1Decoder {
@@ -17,6 +18,7 @@ impl Av1Decoder {
         Ok(Self {
             inner: Decoder::new(1)?,
             failed: false,
+            quantizer: None,
         })
     }
 }
@@ -42,8 +44,15 @@ impl VideoDecoder for Av1Decoder {
         self.failed |= shown.is_err();
         match shown? {
             None => Ok(false),
-            Some(planes) => planes.copy_to(Codec::Av1, picture).map(|()| true),
+            Some(planes) => {
+                self.quantizer = planes.quantizer;
+                planes.copy_to(Codec::Av1, picture).map(|()| true)
+            }
         }
+    }
+
+    fn quantizer(&self) -> Option<u32> {
+        self.quantizer
     }
 
     fn implementation(&self) -> &'static str {

@@ -301,6 +301,7 @@ typedef struct {
   uint32_t two_bytes;
   uint32_t bit_depth;
   uint32_t monochrome;
+  int32_t quantizer;
 } lk_aom_picture;
 
 void lk_aom_decoder_free(lk_aom_decoder *self) {
@@ -355,6 +356,9 @@ static int32_t decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk
     *got = 1;
   }
   if (*got) {
+    int quantizer = -1;
+    if (aom_codec_control(&self->codec, AOMD_GET_LAST_QUANTIZER, &quantizer) != AOM_CODEC_OK) quantizer = -1;
+    picture->quantizer = quantizer;
     int corrupted = 0;
     if (aom_codec_control(&self->codec, AOMD_GET_FRAME_CORRUPTED, &corrupted) == AOM_CODEC_OK && corrupted) {
       *got = 0;

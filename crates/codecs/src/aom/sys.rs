@@ -68,6 +68,7 @@ struct RawPicture {
     two_bytes: u32,
     bit_depth: u32,
     monochrome: u32,
+    quantizer: i32,
 }
 
 /// What an encoder gives for one layer.
@@ -255,6 +256,7 @@ impl Decoder {
             two_bytes: 0,
             bit_depth: 8,
             monochrome: 0,
+            quantizer: -1,
         };
         let mut got = 0;
         // SAFETY: `raw` lives, the payload is as long as said and only read during the call, both results are ours.
@@ -278,6 +280,7 @@ impl Decoder {
             is_420: picture.is_420 != 0,
             two_bytes: picture.two_bytes != 0,
             bit_depth: picture.bit_depth,
+            quantizer: u32::try_from(picture.quantizer).ok(),
             monochrome: picture.monochrome != 0,
         };
         if !out.is_420 {

@@ -65,6 +65,10 @@ pub trait VideoDecoder: Send {
         picture: &mut I420Picture,
     ) -> Result<bool, VideoCodecError>;
 
+    /// The quantizer of the picture that was decoded last, on the codec's own scale (W3C webrtc-stats' `qpSum`); `None`
+    /// where it is not known.
+    fn quantizer(&self) -> Option<u32>;
+
     /// The library's name, as W3C webrtc-stats' `decoderImplementation`.
     fn implementation(&self) -> &'static str;
 }

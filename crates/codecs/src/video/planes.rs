@@ -15,6 +15,8 @@ pub(crate) struct DecodedPlanes<'a> {
     pub(crate) two_bytes: bool,
     pub(crate) bit_depth: u32,
     pub(crate) monochrome: bool,
+    /// Where the library tells it.
+    pub(crate) quantizer: Option<u32>,
 }
 
 impl DecodedPlanes<'_> {
@@ -121,6 +123,7 @@ mod tests {
             two_bytes: true,
             bit_depth: 10,
             monochrome: false,
+            quantizer: None,
         };
         let mut out = I420Picture::default();
         planes.copy_to(Codec::Vp9, &mut out).unwrap();
@@ -140,6 +143,7 @@ mod tests {
             two_bytes: false,
             bit_depth: 8,
             monochrome: true,
+            quantizer: None,
         };
         let mut out = I420Picture::default();
         planes.copy_to(Codec::Av1, &mut out).unwrap();

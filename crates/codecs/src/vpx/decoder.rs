@@ -11,6 +11,7 @@ pub(crate) struct VpxDecoder {
     inner: Decoder,
     /// The last payload failed.
     failed: bool,
+    quantizer: Option<u32>,
 }
 
 impl VpxDecoder {
@@ -19,6 +20,7 @@ impl VpxDecoder {
             codec,
             inner: Decoder::new(codec == Codec::Vp9, 1)?,
             failed: false,
+            quantizer: None,
         })
     }
 }
@@ -45,8 +47,15 @@ impl VideoDecoder for VpxDecoder {
         self.failed |= shown.is_err();
         match shown? {
             None => Ok(false),
-            Some(planes) => planes.copy_to(self.codec, picture).map(|()| true),
+            Some(planes) => {
+                self.quantizer = planes.quantizer;
+                planes.copy_to(self.codec, picture).map(|()| true)
+            }
         }
+    }
+
+    fn quantizer(&self) -> Option<u32> {
+        self.quantizer
     }
 
     fn implementation(&self) -> &'static str {

@@ -313,6 +313,7 @@ typedef struct {
   uint32_t is_420;
   uint32_t two_bytes;
   uint32_t bit_depth;
+  int32_t quantizer;
 } lk_vpx_picture;
 
 void lk_vpx_decoder_free(lk_vpx_decoder *self) {
@@ -368,6 +369,9 @@ int32_t lk_vpx_decoder_decode(lk_vpx_decoder *self, const uint8_t *data, uint32_
     *got = 1;
   }
   if (*got) {
+    int quantizer = -1;
+    if (vpx_codec_control(&self->codec, VPXD_GET_LAST_QUANTIZER, &quantizer) != VPX_CODEC_OK) quantizer = -1;
+    picture->quantizer = quantizer;
     int corrupted = 0;
     if (vpx_codec_control(&self->codec, VP8D_GET_FRAME_CORRUPTED, &corrupted) == VPX_CODEC_OK && corrupted) {
       *got = 0;

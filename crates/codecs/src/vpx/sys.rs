@@ -77,6 +77,7 @@ struct RawPicture {
     is_420: u32,
     two_bytes: u32,
     bit_depth: u32,
+    quantizer: i32,
 }
 
 /// What an encoder gives for one layer.
@@ -309,6 +310,7 @@ impl Decoder {
             is_420: 0,
             two_bytes: 0,
             bit_depth: 8,
+            quantizer: -1,
         };
         let mut got = 0;
         let size = u32::try_from(payload.len()).map_err(|_| VideoCodecError::OutOfRange {
@@ -331,6 +333,7 @@ impl Decoder {
             is_420: picture.is_420 != 0,
             two_bytes: picture.two_bytes != 0,
             bit_depth: picture.bit_depth,
+            quantizer: u32::try_from(picture.quantizer).ok(),
             monochrome: false,
         };
         if !out.is_420 {

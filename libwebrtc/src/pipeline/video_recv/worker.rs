@@ -48,7 +48,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
         shared.stats.lock().decode_time += began.elapsed();
         match decoded {
             Ok(Some(_)) if work.passed => {}
-            Ok(Some(image)) => give(shared, &work, image, &mut clock, &**decoder),
+            Ok(Some(image)) => give(shared, &work, image, began, &mut clock, &**decoder),
             Ok(None) => {}
             Err(error) => {
                 log::debug!("video source {}: {error}", work.ssrc);
@@ -130,6 +130,7 @@ fn give(
     shared: &Shared,
     work: &Work,
     image: I420Picture,
+    began: Instant,
     clock: &mut MediaClock,
     decoder: &dyn VideoDecoder,
 ) {
@@ -138,9 +139,11 @@ fn give(
         let mut stats = shared.stats.lock();
         stats.decoded(now);
         stats.key_frames_decoded += u64::from(work.frame.keyframe);
+        stats.qp_sum += decoder.quantizer().map_or(0, u64::from);
         stats.implementation = decoder.implementation();
         (stats.width, stats.height) = (image.width, image.height);
         stats.processing_delay += now.saturating_duration_since(work.frame.first_arrival);
+        stats.buffer_delay += began.saturating_duration_since(work.frame.first_arrival);
     }
     let age = now.saturating_duration_since(work.frame.first_arrival);
     let arrival = SystemTime::now()

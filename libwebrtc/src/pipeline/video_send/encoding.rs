@@ -8,7 +8,7 @@ use lk_media::video::allocation::LayerLimits;
 use lk_media::video::{Packetizer, PacketizerConfig};
 use lk_types::{Codec, EncodedVideo, I420Picture, I420View, Pt, Rotation, ScalabilityMode, Ssrc};
 
-use super::pace::FrameLimiter;
+use super::pace::{FrameLimiter, FramerateMeter};
 use super::stats::{EncodingStats, Limitation};
 use super::{EncodingParams, OutgoingFrame, VideoSendParams};
 
@@ -41,6 +41,7 @@ pub(super) struct Encoding {
     packetizer: Packetizer,
     encoder: Option<ActiveEncoder>,
     limiter: FrameLimiter,
+    meter: FramerateMeter,
     keyframe: bool,
     last_keyframe: Option<Instant>,
     rotation: Rotation,
@@ -89,6 +90,7 @@ impl Encoding {
             packetizer,
             encoder: None,
             limiter: FrameLimiter::default(),
+            meter: FramerateMeter::default(),
             keyframe: true,
             last_keyframe: None,
             rotation: Rotation::None,
@@ -323,6 +325,7 @@ impl Encoding {
             self.keyframe = false;
             self.last_keyframe = Some(captured);
         }
+        self.meter.count(captured);
         self.count(last, size, keyframe, output);
         (!packets.packets.is_empty()).then_some(packets)
     }
@@ -343,9 +346,11 @@ impl Encoding {
 
     fn count(&mut self, last: &EncodedVideo, size: usize, keyframe: bool, output: &[EncodedVideo]) {
         let stats = &mut self.stats;
+        // Before there is anything to measure it is what the encoder was told.
+        stats.framerate = self.meter.rate().unwrap_or(stats.framerate);
         stats.frames_encoded += 1;
         stats.key_frames_encoded += u64::from(keyframe);
-        stats.encoded_bytes += size as u64;
+        stats.target_bytes += stats.target_bitrate as f64 / stats.framerate.max(1.0) / 8.0;
         stats.qp_sum += output
             .last()
             .and_then(|frame| frame.qp)

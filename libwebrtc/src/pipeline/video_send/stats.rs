@@ -26,7 +26,8 @@ pub(crate) struct EncodingStats {
     pub(crate) frames_encoded: u64,
     pub(crate) key_frames_encoded: u64,
     pub(crate) encode_time: Duration,
-    pub(crate) encoded_bytes: u64,
+    /// What the rate allowed for all frames that were encoded, together.
+    pub(crate) target_bytes: f64,
     pub(crate) qp_sum: u64,
     pub(crate) huge_frames: u64,
     pub(crate) framerate: f64,
@@ -58,7 +59,7 @@ impl EncodingStats {
             frames_encoded: 0,
             key_frames_encoded: 0,
             encode_time: Duration::ZERO,
-            encoded_bytes: 0,
+            target_bytes: 0.0,
             qp_sum: 0,
             huge_frames: 0,
             framerate: 0.0,

@@ -353,6 +353,7 @@ impl FrameBuffer {
         }
         self.stats.frames += 1;
         self.stats.keyframes += u64::from(frame.keyframe);
+        self.stats.frames_assembled += u64::from(frame.packets > 1);
         self.stats.assembly_time += frame.last_arrival.duration_since(frame.first_arrival);
         Some(frame)
     }

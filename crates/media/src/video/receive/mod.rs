@@ -89,6 +89,8 @@ pub struct VideoReceiveStats {
     pub packets_recovered: u64,
     /// Key frames asked for.
     pub keyframes_wanted: u64,
-    /// Times between first and last packet of each picture, together; over `frames` the mean.
+    /// Pictures given out that took more than one packet.
+    pub frames_assembled: u64,
+    /// Times between first and last packet of those, together.
     pub assembly_time: Duration,
 }
