@@ -58,7 +58,7 @@ fn leb128_len(mut value: usize) -> usize {
     len
 }
 
-fn write_leb128(mut value: usize, mut write: impl FnMut(u8)) {
+pub(super) fn write_leb128(mut value: usize, mut write: impl FnMut(u8)) {
     while value >= 0x80 {
         write(value as u8 | 0x80);
         value >>= 7;
@@ -113,6 +113,40 @@ pub fn picture_size(stream: &[u8]) -> Option<(u32, u32)> {
     obus(stream)
         .find(|obu| obu.kind() == SEQUENCE_HEADER)
         .and_then(|obu| av1_sequence::picture_size(obu.payload))
+}
+
+/// Where metadata of a frame goes: behind temporal delimiter and sequence header, or in front of everything.
+pub(super) fn after_sequence_header(stream: &[u8]) -> usize {
+    let mut at = 0;
+    let mut rest = stream;
+    while let Ok((obu, behind)) = split_obu(rest) {
+        match obu.kind() {
+            TEMPORAL_DELIMITER => {}
+            SEQUENCE_HEADER => at = stream.len() - behind.len(),
+            _ => break,
+        }
+        rest = behind;
+    }
+    at
+}
+
+/// The first OBU of a kind that `read` makes something of, and where it lies.
+pub(super) fn find_metadata<T>(
+    stream: &[u8],
+    kind: u8,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Option<(std::ops::Range<usize>, T)> {
+    let mut rest = stream;
+    while let Ok((obu, behind)) = split_obu(rest) {
+        if obu.kind() == kind
+            && let Some(found) = read(obu.payload)
+        {
+            let range = stream.len() - rest.len()..stream.len() - behind.len();
+            return Some((range, found));
+        }
+        rest = behind;
+    }
+    None
 }
 
 /// A piece of an OBU in the packet that is being filled.

@@ -26,6 +26,7 @@ mod playout;
 mod probe;
 mod receive;
 pub mod remb_estimator;
+mod trailer;
 pub mod vp8;
 pub mod vp9;
 
@@ -34,3 +35,4 @@ pub use packetize::{LEAST_PAYLOAD, Packetizer, PacketizerConfig, RtpPayload};
 pub use playout::Playout;
 pub use probe::{FrameFacts, probe};
 pub use receive::{AssembledFrame, FrameBuffer, FrameBufferConfig, RtpPacket, VideoReceiveStats};
+pub use trailer::FrameTrailer;

@@ -248,6 +248,8 @@ pub(super) struct Assembler {
 pub(super) struct Assembled {
     pub(super) keyframe: bool,
     pub(super) size: Option<(u32, u32)>,
+    /// Bytes of parameter sets that were filled in at the beginning.
+    pub(super) prefix: usize,
 }
 
 /// More bytes of parameter sets than any encoder makes; what is bigger is not kept.
@@ -320,6 +322,7 @@ impl Assembler {
             for index in (0..F::PARAMETERS).filter(|index| !has[*index]) {
                 whole.extend_from_slice(&self.parameters[index]);
             }
+            assembled.prefix = whole.len();
             whole.extend_from_slice(out);
             *out = whole;
         }

@@ -13,6 +13,7 @@ use crate::video::{av1, nal, vp8, vp9};
 pub(super) struct Assembly {
     pub(super) payload: Vec<u8>,
     pub(super) layers: Vec<usize>,
+    pub(super) prefix: usize,
     pub(super) keyframe: bool,
     pub(super) size: Option<(u32, u32)>,
 }
@@ -60,12 +61,14 @@ impl Assembler {
                     .units
                     .assemble::<H265>(payloads, &mut assembly.payload)?;
                 (assembly.keyframe, assembly.size) = (made.keyframe, made.size);
+                assembly.prefix = made.prefix;
             }
             _ => {
                 let made = self
                     .units
                     .assemble::<H264>(payloads, &mut assembly.payload)?;
                 (assembly.keyframe, assembly.size) = (made.keyframe, made.size);
+                assembly.prefix = made.prefix;
             }
         }
         if assembly.layers.is_empty() {

@@ -330,6 +330,7 @@ impl FrameBuffer {
             codec: self.codec,
             payload: assembly.payload,
             layers: assembly.layers,
+            prefix: assembly.prefix,
             keyframe: assembly.keyframe,
             size: assembly.size,
             timestamp: first.packet.timestamp,

@@ -44,6 +44,8 @@ pub struct AssembledFrame {
     /// Lengths of the layer frames in `payload`, lowest first; one entry for a picture without layers. VP9 decoders
     /// take one at a time.
     pub layers: Vec<usize>,
+    /// Bytes at the beginning of `payload` that did not come with the picture: parameter sets that were sent before.
+    pub prefix: usize,
     /// Decoding may start here.
     pub keyframe: bool,
     /// Width and height, where the picture tells (key pictures).
