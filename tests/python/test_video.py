@@ -2,7 +2,15 @@
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("video")
+
 CODECS = ("VP8", "H264", "VP9", "AV1")
+
+
+def _sent(peer) -> int:
+    """Pictures that were encoded in the size of which most were."""
+    stats = peer.call("track_stats", name="video")
+    return max(int(one["outbound_rtp"]["outbound"]["frames_encoded"]) for one in stats if "outbound_rtp" in one)
 
 
 @pytest.mark.parametrize("simulcast", [False, True], ids=["single", "simulcast"])
@@ -16,13 +24,15 @@ def test_pictures_arrive_in_order_and_look_right(pair, codec, simulcast):
     bob.expect("track_subscribed", name="video", participant="alice")
     bob.call("watch")
     bob.call("see", count=1, width=640, height=360)
+    before = _sent(alice)
     seen = bob.call("see", count=40)
+    sent = _sent(alice) - before
     numbers = [one["number"] for one in seen]
-    assert numbers == sorted(numbers), "in order"
+    assert numbers == sorted(numbers), f"in order: {numbers}, PSNR {[round(one['psnr']) for one in seen]}"
     # Where the server goes over to another layer, that one's encoding of the same picture may come next.
     assert len(numbers) - len(set(numbers)) <= int(simulcast), "none twice"
-    # A slow machine leaves some out; half of them would be a fault.
-    assert numbers[-1] - numbers[0] <= 80, "few are left out"
+    # What a slow machine never encodes is not missed; half of what was sent would be a fault.
+    assert sent <= 80, f"few are left out of {sent}"
     best = [one for one in seen if one["width"] == 640]
     assert best, "the full size is seen"
     assert sorted(one["psnr"] for one in best)[len(best) // 2] >= 30

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("video")
+
 
 def test_a_late_viewer_sees_a_picture_soon(pair):
     stage = pair.stage

@@ -174,14 +174,20 @@ impl Session {
     }
 
     /// Extensions of our own offers, in the capabilities' order. The dependency descriptor is offered only where
-    /// a scalability mode asks for layers to be told apart, as Google's library does.
+    /// layers of a stream are to be told apart: by a scalability mode (as in Google's library), or by several sizes in a
+    /// codec that holds them all in one stream.
     pub(crate) fn offered_extensions(&self, transceiver: &Transceiver) -> Vec<ExtMap> {
+        let encodings = &transceiver.sender.encodings;
+        let scalable = transceiver
+            .preferences
+            .as_ref()
+            .and_then(|list| list.first())
+            .is_some_and(|first| matches!(first.codec, Codec::Vp9 | Codec::Av1));
         let layered = transceiver.direction.sends()
-            && transceiver
-                .sender
-                .encodings
-                .iter()
-                .any(|encoding| encoding.scalability_mode.is_some());
+            && (encodings.len() > 1 && scalable
+                || encodings
+                    .iter()
+                    .any(|encoding| encoding.scalability_mode.is_some()));
         let list = self.capabilities.of(transceiver.kind).extensions.iter();
         list.filter(|known| layered || known.uri != extension::DEPENDENCY_DESCRIPTOR)
             .filter_map(|known| {

@@ -211,6 +211,19 @@ impl<'a> Report<'a> {
 
     fn outbound(&mut self, outbound: &OutboundStats) {
         let entry = self.entry(&outbound.mid);
+        let track = entry.and_then(|entry| entry.media().sender_track());
+        let video = match &track {
+            Some(MediaStreamTrack::Video(track)) => track.send_stats(),
+            _ => None,
+        };
+        let unused = video.as_ref().is_some_and(|video| {
+            let encodings = &video.encodings;
+            !encodings.is_empty() && encodings.iter().all(|one| one.ssrc != outbound.ssrc)
+        });
+        if unused {
+            // Negotiated for a size that another stream holds as a layer: nothing is ever sent there.
+            return;
+        }
         let stream = self.stream(outbound.ssrc, outbound.kind.as_str(), entry, outbound.pt);
         let id = format!("O{}", outbound.ssrc);
         let remote_id = outbound
@@ -224,7 +237,6 @@ impl<'a> Report<'a> {
                 .find(|encoding| encoding.ssrc == Some(outbound.ssrc))
                 .or(encodings.first())
         });
-        let track = entry.and_then(|entry| entry.media().sender_track());
         let mut values = dictionaries::OutboundRtpStreamStats {
             mid: outbound.mid.to_string(),
             media_source_id: track
@@ -251,10 +263,8 @@ impl<'a> Report<'a> {
                 .unwrap_or_default(),
             ..Default::default()
         };
-        if let Some(MediaStreamTrack::Video(track)) = &track
-            && let Some(video) = track.send_stats()
-        {
-            super::video::outbound(&mut values, outbound.ssrc, &video);
+        if let Some(video) = &video {
+            super::video::outbound(&mut values, outbound.ssrc, video);
         }
         self.entries.push(RtcStats::OutboundRtp(OutboundRtpStats {
             rtc: self.rtc(id.clone()),

@@ -9,6 +9,7 @@ use lk_media::video::{Packetizer, PacketizerConfig};
 use lk_types::{Codec, EncodedVideo, I420Picture, I420View, Pt, Rotation, ScalabilityMode, Ssrc};
 
 use super::pace::{FrameLimiter, FramerateMeter};
+use super::spatial::SpatialLayers;
 use super::stats::{EncodingStats, Limitation};
 use super::{EncodingParams, OutgoingFrame, VideoSendParams};
 
@@ -37,6 +38,7 @@ pub(super) struct Encoding {
     pt: Pt,
     mode: ScalabilityMode,
     screen: bool,
+    spatial: Option<SpatialLayers>,
     params: EncodingParams,
     packetizer: Packetizer,
     encoder: Option<ActiveEncoder>,
@@ -86,6 +88,7 @@ impl Encoding {
             mode: track.mode,
             screen,
             stats: EncodingStats::new(params.ssrc, track.mode),
+            spatial: SpatialLayers::new(&params.layers, track.mode),
             params,
             packetizer,
             encoder: None,
@@ -115,6 +118,12 @@ impl Encoding {
             // Its memory is free while nobody watches; it comes back with a key frame.
             self.encoder = None;
         }
+        match &mut self.spatial {
+            Some(spatial) if params.layers.len() == self.params.layers.len() => {
+                spatial.set_layers(&params.layers);
+            }
+            slot => *slot = SpatialLayers::new(&params.layers, self.mode),
+        }
         self.params = params;
         self.stats.active = self.params.active;
     }
@@ -138,9 +147,13 @@ impl Encoding {
     /// What it needs and can use for pictures of that size from the source.
     pub(super) fn limits(&self, source: (u32, u32)) -> LayerLimits {
         let (width, height) = self.size(source);
+        let limits = match &self.spatial {
+            Some(spatial) => spatial.limits((width, height)),
+            None => LayerLimits::for_size(width, height, self.params.max_bitrate),
+        };
         LayerLimits {
-            active: self.params.active,
-            ..LayerLimits::for_size(width, height, self.params.max_bitrate)
+            active: self.params.active && limits.active,
+            ..limits
         }
     }
 
@@ -178,7 +191,10 @@ impl Encoding {
         let rates = VideoRates {
             bitrate,
             framerate,
-            spatial_bitrates: None,
+            spatial_bitrates: self
+                .spatial
+                .as_mut()
+                .map(|spatial| spatial.share(bitrate, size, captured)),
         };
         self.prepare(size, rates)?;
         let began = Instant::now();
@@ -369,7 +385,17 @@ impl Encoding {
 fn differs(told: &VideoRates, rates: &VideoRates) -> bool {
     told.bitrate.abs_diff(rates.bitrate) * 100 > told.bitrate
         || (told.framerate - rates.framerate).abs() > 0.5
-        || told.spatial_bitrates != rates.spatial_bitrates
+        || layers_differ(told.spatial_bitrates, rates.spatial_bitrates)
+}
+
+fn layers_differ(told: Option<[u64; 3]>, rates: Option<[u64; 3]>) -> bool {
+    match (told, rates) {
+        (Some(told), Some(rates)) => told
+            .iter()
+            .zip(rates)
+            .any(|(told, now)| (*told == 0) != (now == 0) || told.abs_diff(now) * 100 > *told),
+        (told, rates) => told != rates,
+    }
 }
 
 /// 90 kHz since a moment that all streams of the process share.

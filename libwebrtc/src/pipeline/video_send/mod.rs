@@ -7,6 +7,7 @@
 mod encoding;
 mod pace;
 mod packets;
+mod spatial;
 mod stats;
 mod worker;
 
@@ -56,6 +57,16 @@ pub(crate) struct EncodingParams {
     pub(crate) max_framerate: Option<f64>,
     /// Divisor of width and height, at least 1.
     pub(crate) scale_down_by: f64,
+    /// The spatial layers inside the stream, lowest first, each half as wide as the next; empty where it has one.
+    pub(crate) layers: Vec<LayerParams>,
+}
+
+/// One spatial layer of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LayerParams {
+    pub(crate) active: bool,
+    /// bit/s, without the layers below.
+    pub(crate) max_bitrate: Option<u64>,
 }
 
 /// Handle to the thread of one sent track; dropping it stops the thread.

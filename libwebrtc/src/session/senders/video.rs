@@ -9,13 +9,15 @@ use lk_jsep::capability::extension;
 use lk_jsep::plan::MediaPlan;
 use lk_jsep::{Encoding, TransceiverId};
 use lk_media::video::degradation::DegradationPreference;
-use lk_types::{Codec, ScalabilityMode, Ssrc};
+use lk_types::{Codec, InterLayer, ScalabilityMode, Ssrc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::first_sequence;
 use crate::media_stream_track::MediaStreamTrack;
-use crate::pipeline::video_send::{EncodingParams, OutgoingFrame, VideoSend, VideoSendParams};
+use crate::pipeline::video_send::{
+    EncodingParams, LayerParams, OutgoingFrame, VideoSend, VideoSendParams,
+};
 use crate::session::media::MediaEntry;
 use crate::video_track::RtcVideoTrack;
 
@@ -217,30 +219,40 @@ impl ActiveVideo {
             .any(|encoding| encoding.ssrc == ssrc)
     }
 
-    /// Of a track in several sizes: all streams but the highest, and what that one needs to begin (as the stock library
-    /// pads). A single stream always sends as much as it may, and finds room by that.
+    /// Of a track in several sizes: all of them but the largest, and what that one needs to begin (as the stock library
+    /// pads). A single size always sends as much as it may, and finds room by that.
     fn kept(&self) -> u64 {
-        let mut active: Vec<u64> = self
-            .params
-            .encodings
-            .iter()
-            .filter(|encoding| encoding.active)
-            .map(|encoding| encoding.max_bitrate.unwrap_or(UNLIMITED))
-            .collect();
-        match active.pop() {
-            Some(highest) if !active.is_empty() => active.iter().sum::<u64>() + highest / 2,
+        let mut sizes: Vec<u64> = self.sizes().collect();
+        match sizes.pop() {
+            Some(largest) if !sizes.is_empty() => sizes.iter().sum::<u64>() + largest / 2,
             // While nothing is sent the engine keeps nothing up either.
             _ => 0,
         }
     }
 
     fn desired(&self) -> u64 {
-        self.params
+        self.sizes().sum()
+    }
+
+    /// What each size that is watched may take, smallest first, bit/s.
+    fn sizes(&self) -> impl Iterator<Item = u64> {
+        let active = self
+            .params
             .encodings
             .iter()
-            .filter(|encoding| encoding.active)
-            .map(|encoding| encoding.max_bitrate.unwrap_or(UNLIMITED))
-            .sum()
+            .filter(|encoding| encoding.active);
+        active
+            .flat_map(|encoding| {
+                let whole = LayerParams {
+                    active: true,
+                    max_bitrate: encoding.max_bitrate,
+                };
+                let layers = &encoding.layers;
+                let single = layers.is_empty().then_some(whole);
+                layers.iter().copied().chain(single)
+            })
+            .filter(|layer| layer.active)
+            .map(|layer| layer.max_bitrate.unwrap_or(UNLIMITED))
     }
 }
 
@@ -307,6 +319,7 @@ fn video_params(
                 scale_down_by: encoding
                     .and_then(|encoding| encoding.scale_resolution_down_by)
                     .unwrap_or_else(|| 2f64.powi(halvings)),
+                layers: Vec::new(),
             })
         })
         .collect();
@@ -315,14 +328,17 @@ fn video_params(
     }
     sent.sort_by(|one, other| other.scale_down_by.total_cmp(&one.scale_down_by));
     let negotiated = |uri: &str| plan.extensions.iter().any(|known| known.uri == uri);
-    let simulcast = sent.len() > 1;
     let asked = encodings
         .iter()
         .find_map(|encoding| ScalabilityMode::parse(encoding.scalability_mode.as_deref()?));
+    let mode = mode(codec.codec, asked, sent.len(), encoded);
+    if matches!(codec.codec, Codec::Vp9 | Codec::Av1) && !encoded {
+        layer(&mut sent, mode);
+    }
     Some(VideoSendParams {
         codec: codec.codec,
         pt: codec.pt,
-        mode: mode(codec.codec, asked, simulcast && !encoded),
+        mode,
         encodings: sent,
         descriptor: negotiated(extension::DEPENDENCY_DESCRIPTOR),
         orientation: negotiated(extension::VIDEO_ORIENTATION),
@@ -331,16 +347,80 @@ fn video_params(
 }
 
 /// The layers inside a stream. The servers of LiveKit thin VP8 out by temporal layers where it comes in several
-/// sizes, and Google's library gives them three.
-fn mode(codec: Codec, asked: Option<ScalabilityMode>, simulcast: bool) -> ScalabilityMode {
+/// sizes, and Google's library gives them three; of VP9 and AV1 they take one stream that holds all sizes.
+fn mode(
+    codec: Codec,
+    asked: Option<ScalabilityMode>,
+    sizes: usize,
+    encoded: bool,
+) -> ScalabilityMode {
     let temporal = |temporal_layers| ScalabilityMode {
         temporal_layers,
         ..ScalabilityMode::L1T1
     };
+    let several = sizes > 1 && !encoded;
     match (codec, asked) {
         (Codec::Vp9 | Codec::Av1, Some(mode)) => mode,
+        (Codec::Vp9 | Codec::Av1, None) if several => ScalabilityMode {
+            spatial_layers: sizes.min(3) as u8,
+            temporal_layers: 3,
+            inter_layer: InterLayer::KeyOnly,
+            ..ScalabilityMode::L1T1
+        },
         (Codec::Vp8, Some(mode)) => temporal(mode.temporal_layers),
-        (Codec::Vp8, None) if simulcast => temporal(3),
+        (Codec::Vp8, None) if several => temporal(3),
         _ => ScalabilityMode::L1T1,
     }
+}
+
+/// Of VP9 and AV1: several sizes become the spatial layers of the stream that has the largest, as in Google's library.
+/// `sent` has the smallest size first.
+fn layer(sent: &mut Vec<EncodingParams>, mode: ScalabilityMode) {
+    let count = usize::from(mode.spatial_layers);
+    let Some(largest) = sent.last() else {
+        return;
+    };
+    let layers: Vec<LayerParams> = match (sent.len(), largest.max_bitrate) {
+        (1, _) if count == 1 => Vec::new(),
+        // The mode was asked for, so that there is one limit for all.
+        (1, limit) => split(count)
+            .map(|thousandths| LayerParams {
+                active: largest.active,
+                max_bitrate: limit.map(|limit| limit * thousandths / 1000),
+            })
+            .collect(),
+        _ => sent[sent.len().saturating_sub(count)..]
+            .iter()
+            .map(|encoding| LayerParams {
+                active: encoding.active,
+                max_bitrate: encoding.max_bitrate,
+            })
+            .collect(),
+    };
+    let merged = EncodingParams {
+        ssrc: largest.ssrc,
+        active: sent.iter().any(|encoding| encoding.active),
+        max_bitrate: layers
+            .iter()
+            .filter(|layer| layer.active)
+            .map(|layer| layer.max_bitrate)
+            .sum::<Option<u64>>()
+            .filter(|_| !layers.is_empty())
+            .or(largest.max_bitrate),
+        max_framerate: largest.max_framerate,
+        scale_down_by: largest.scale_down_by,
+        layers,
+    };
+    *sent = vec![merged];
+}
+
+/// The parts of a limit for one to three spatial layers, in thousandths: four times the pixels need about two and a
+/// half times the bits.
+fn split(count: usize) -> impl Iterator<Item = u64> {
+    let parts: &[u64] = match count {
+        1 => &[1000],
+        2 => &[290, 710],
+        _ => &[100, 250, 650],
+    };
+    parts.iter().copied()
 }
