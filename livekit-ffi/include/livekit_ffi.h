@@ -60,8 +60,9 @@ void livekit_ffi_initialize(livekit_ffi_callback callback,
 // `livekit_ffi_last_error`, and sends a log record of level error.
 //
 // May be called from any thread, also from inside the callback. Memory that the request points
-// to must be readable, and must not change, during the call. Neither `res_ptr` nor `res_len` may
-// be NULL; `data` may be if `len` is 0.
+// to must be readable, and must not change, during the call; the samples of `apm_process_stream`
+// must be writable, and are changed in place. Neither `res_ptr` nor `res_len` may be NULL; `data`
+// may be if `len` is 0.
 //
 // # Safety
 //

@@ -20,12 +20,7 @@ use crate::{
 
 /// The requests (field names of `FfiRequest`) that this version refuses, sorted.
 pub const NOT_SERVED: &[&str] = &[
-    "apm_process_reverse_stream",
-    "apm_process_stream",
-    "apm_set_stream_delay",
     "get_audio_devices",
-    "load_audio_filter_plugin",
-    "new_apm",
     "new_capture_source",
     "new_platform_audio",
     "set_playout_device",
@@ -43,7 +38,7 @@ pub const NOT_SERVED: &[&str] = &[
 /// Any [`FfiError`]: the request had no effect, and its response has no field to say so.
 pub fn dispatch(
     server: &Arc<Server>,
-    memory: &HostMemory,
+    memory: &mut HostMemory,
     request: proto::FfiRequest,
 ) -> Result<Response, FfiError> {
     server.ensure_running()?;
@@ -190,11 +185,19 @@ pub fn dispatch(
                 h::message::set_buffered_amount_low_threshold(server, &request),
             ))
         }
-        Request::LoadAudioFilterPlugin(_) => later("load_audio_filter_plugin"),
-        Request::NewApm(_) => later("new_apm"),
-        Request::ApmProcessStream(_) => later("apm_process_stream"),
-        Request::ApmProcessReverseStream(_) => later("apm_process_reverse_stream"),
-        Request::ApmSetStreamDelay(_) => later("apm_set_stream_delay"),
+        Request::LoadAudioFilterPlugin(request) => Ok(Response::LoadAudioFilterPlugin(
+            h::audio_filter::load(server, &request),
+        )),
+        Request::NewApm(request) => Ok(Response::NewApm(h::apm::create(server, &request))),
+        Request::ApmProcessStream(request) => Ok(Response::ApmProcessStream(
+            h::apm::process_stream(server, memory, &request),
+        )),
+        Request::ApmProcessReverseStream(request) => Ok(Response::ApmProcessReverseStream(
+            h::apm::process_reverse_stream(server, memory, &request),
+        )),
+        Request::ApmSetStreamDelay(request) => Ok(Response::ApmSetStreamDelay(
+            h::apm::set_stream_delay(server, &request),
+        )),
         Request::ByteReadIncremental(request) => Ok(Response::ByteReadIncremental(
             h::data_stream::read::bytes_incremental(server, &request)?,
         )),
@@ -376,7 +379,7 @@ mod tests {
         let server = server();
         // SAFETY: the requests name no memory but null.
         #[expect(unsafe_code, reason = "nothing but a host can hand out its memory")]
-        let memory = unsafe { HostMemory::for_this_call() };
+        let mut memory = unsafe { HostMemory::for_this_call() };
         let mut refused = BTreeSet::new();
         for (name, number) in requests() {
             if name == "dispose" {
@@ -384,7 +387,7 @@ mod tests {
             }
             let request = bare_request(number);
             assert!(request.message.is_some(), "{name}");
-            let answer = panics::catch("dispatch", || dispatch(&server, &memory, request));
+            let answer = panics::catch("dispatch", || dispatch(&server, &mut memory, request));
             match answer.unwrap_or_else(|panic| panic!("{name}: {panic}")) {
                 Err(FfiError::NotServed { request }) => {
                     assert_eq!(request, name);
@@ -406,10 +409,10 @@ mod tests {
         let server = server();
         // SAFETY: as above.
         #[expect(unsafe_code, reason = "nothing but a host can hand out its memory")]
-        let memory = unsafe { HostMemory::for_this_call() };
+        let mut memory = unsafe { HostMemory::for_this_call() };
         let request = bare_request(999);
         assert!(matches!(
-            dispatch(&server, &memory, request),
+            dispatch(&server, &mut memory, request),
             Err(FfiError::EmptyRequest)
         ));
         server.dispose();

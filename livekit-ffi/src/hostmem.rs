@@ -74,7 +74,9 @@ impl HostMemory {
     /// # Safety
     ///
     /// As long as the value lives, every range that the running request names
-    /// (address and size) must be readable and must not be written to.
+    /// (address and size) must be readable and must not be written to. What the
+    /// request has processed in place must be writable, and nobody else may
+    /// touch it.
     pub unsafe fn for_this_call() -> Self {
         Self {
             not_send: PhantomData,
@@ -114,6 +116,30 @@ impl HostMemory {
         count: u64,
     ) -> Result<&[i16], HostMemError> {
         self.view::<i16>(field, address, count)
+    }
+
+    /// As [`HostMemory::samples`], to be changed in place: for requests that say so of the range.
+    ///
+    /// Mutable, so that no other view of this call's memory is alive.
+    ///
+    /// # Errors
+    ///
+    /// As [`HostMemory::samples`].
+    pub fn samples_in_place(
+        &mut self,
+        field: &'static str,
+        address: u64,
+        count: u64,
+    ) -> Result<&mut [i16], HostMemError> {
+        let len = self.samples(field, address, count)?.len();
+        if len == 0 {
+            return Ok(&mut []);
+        }
+        let pointer = std::ptr::with_exposed_provenance_mut::<i16>(address as usize);
+        // SAFETY: `samples` has checked that the range is not null, aligned, and fits the address space. Whoever made
+        // `self` promised that it can be written to and is touched by nobody else, and no view of ours is alive while
+        // this one borrows `self` mutably.
+        Ok(unsafe { std::slice::from_raw_parts_mut(pointer, len) })
     }
 
     /// A picture plane of `height` rows, `row` bytes used in each, `stride` bytes apart,
@@ -271,6 +297,23 @@ mod tests {
             memory().samples("data_ptr", 16, u64::MAX / 2 + 1),
             Err(HostMemError::Overflow { .. })
         ));
+    }
+
+    #[test]
+    fn samples_are_changed_where_they_are() {
+        let mut data = [1i16, 2, 3, 4];
+        let at = data.as_mut_ptr().expose_provenance() as u64;
+        let mut memory = memory();
+        memory.samples_in_place("data_ptr", at, 3).unwrap().fill(9);
+        assert!(
+            memory
+                .samples_in_place("data_ptr", 0, 0)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(memory.samples_in_place("data_ptr", at + 1, 1).is_err());
+        assert!(memory.samples_in_place("data_ptr", 0, 1).is_err());
+        assert_eq!(data, [9, 9, 9, 4]);
     }
 
     #[test]

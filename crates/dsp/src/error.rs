@@ -34,6 +34,27 @@ pub enum Error {
         /// Rate of the block, Hz.
         sample_rate: u32,
     },
+    /// The samples are not whole blocks of 10 ms, where more than one is taken.
+    #[error(
+        "samples {samples} are not whole blocks of 10 ms at {sample_rate} Hz with {channels} channels"
+    )]
+    NoWholeBlocks {
+        /// Values in all.
+        samples: usize,
+        /// Their rate, Hz.
+        sample_rate: u32,
+        /// Their channels.
+        channels: u32,
+    },
+    /// The delay between loudspeaker and microphone is out of bounds.
+    #[error(
+        "stream delay {delay_ms} ms is not within 0..={}",
+        crate::MAX_STREAM_DELAY_MS
+    )]
+    StreamDelay {
+        /// The delay told, ms.
+        delay_ms: i32,
+    },
 }
 
 pub(crate) fn check_rate(sample_rate: u32) -> Result<(), Error> {

@@ -1,15 +1,17 @@
-//! Signal processing on plain sample buffers: resampling and remixing of interleaved 16-bit PCM, scaling and colour
+//! Signal processing on plain sample buffers: resampling, remixing and cleaning of 16-bit PCM, scaling and colour
 //! conversion of pictures.
 //!
 //! Nothing here knows codecs, RTP or time; values keep their state and are told what to work on.
 #![deny(unsafe_code)]
 
+mod apm;
 mod convert;
 mod error;
 mod remix;
 mod resample;
 pub mod video;
 
+pub use apm::{AudioProcessor, MAX_PROCESSED_CHANNELS, MAX_STREAM_DELAY_MS, Stages, check_blocks};
 pub use convert::{AudioFormat, Converter};
 pub use error::Error;
 pub use remix::remix;

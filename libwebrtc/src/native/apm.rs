@@ -1,18 +1,13 @@
 //! Audio processing: echo, gain, noise, high-pass.
 
+use lk_dsp::{AudioProcessor, Error, Stages};
+
 use crate::{RtcError, RtcErrorType};
 
 /// Cleans a capture signal, given what the loudspeaker plays.
-///
-/// The settings are kept; processing itself is not part of this build, and every call that would need it
-/// says so instead of passing the signal on unchanged.
 #[derive(Debug)]
 pub struct AudioProcessingModule {
-    echo_canceller: bool,
-    gain_controller: bool,
-    high_pass_filter: bool,
-    noise_suppression: bool,
-    stream_delay_ms: i32,
+    processor: AudioProcessor,
 }
 
 impl AudioProcessingModule {
@@ -25,30 +20,33 @@ impl AudioProcessingModule {
         noise_suppression_enabled: bool,
     ) -> Self {
         Self {
-            echo_canceller: echo_canceller_enabled,
-            gain_controller: gain_controller_enabled,
-            high_pass_filter: high_pass_filter_enabled,
-            noise_suppression: noise_suppression_enabled,
-            stream_delay_ms: 0,
+            processor: AudioProcessor::new(Stages {
+                echo_canceller: echo_canceller_enabled,
+                gain_controller: gain_controller_enabled,
+                high_pass_filter: high_pass_filter_enabled,
+                noise_suppression: noise_suppression_enabled,
+            }),
         }
     }
 
     /// Processes captured samples in place: interleaved, a multiple of 10 ms.
     ///
     /// # Errors
-    /// `InvalidState` where the samples are not whole 10 ms blocks; `Internal` where a stage is wanted, for
-    /// none is there yet. Without any stage the samples stay as they are.
+    /// `InvalidState` where the rate, Hz, or the channels are out of bounds, or the samples are not whole 10 ms
+    /// blocks; they stay as they are then.
     pub fn process_stream(
         &mut self,
         data: &mut [i16],
         sample_rate: i32,
         num_channels: i32,
     ) -> Result<(), RtcError> {
-        check_blocks(data.len(), sample_rate, num_channels)?;
-        self.without_stages("process_stream")
+        let (sample_rate, num_channels) = (positive(sample_rate), positive(num_channels));
+        self.processor
+            .process_capture(data, sample_rate, num_channels)
+            .map_err(invalid)
     }
 
-    /// Takes note of samples that are about to be played, in place: interleaved, a multiple of 10 ms.
+    /// Takes note of samples that are about to be played: interleaved, a multiple of 10 ms. They stay as they are.
     ///
     /// # Errors
     /// As for [`process_stream`](Self::process_stream).
@@ -58,8 +56,10 @@ impl AudioProcessingModule {
         sample_rate: i32,
         num_channels: i32,
     ) -> Result<(), RtcError> {
-        check_blocks(data.len(), sample_rate, num_channels)?;
-        self.without_stages("process_reverse_stream")
+        let (sample_rate, num_channels) = (positive(sample_rate), positive(num_channels));
+        self.processor
+            .process_render(data, sample_rate, num_channels)
+            .map_err(invalid)
     }
 
     /// Milliseconds from a sample's playing to its capture.
@@ -67,55 +67,21 @@ impl AudioProcessingModule {
     /// # Errors
     /// `InvalidState` outside 0 to 500.
     pub fn set_stream_delay_ms(&mut self, delay_ms: i32) -> Result<(), RtcError> {
-        if !(0..=500).contains(&delay_ms) {
-            return Err(invalid(format!(
-                "stream delay {delay_ms} ms is outside 0 to 500 ms"
-            )));
-        }
-        self.stream_delay_ms = delay_ms;
-        Ok(())
-    }
-
-    fn without_stages(&self, operation: &str) -> Result<(), RtcError> {
-        let stages: Vec<&str> = [
-            (self.echo_canceller, "echo cancellation"),
-            (self.gain_controller, "gain control"),
-            (self.high_pass_filter, "high-pass filter"),
-            (self.noise_suppression, "noise suppression"),
-        ]
-        .into_iter()
-        .filter_map(|(wanted, name)| wanted.then_some(name))
-        .collect();
-        if stages.is_empty() {
-            return Ok(());
-        }
-        Err(RtcError {
-            error_type: RtcErrorType::Internal,
-            message: format!("{operation}: not supported yet: {}", stages.join(", ")),
-        })
+        self.processor
+            .set_stream_delay_ms(delay_ms)
+            .map_err(invalid)
     }
 }
 
-fn check_blocks(length: usize, sample_rate: i32, num_channels: i32) -> Result<(), RtcError> {
-    let block = usize::try_from(sample_rate / 100).unwrap_or(0)
-        * usize::try_from(num_channels).unwrap_or(0);
-    if block == 0 {
-        return Err(invalid(format!(
-            "sample rate {sample_rate} Hz with {num_channels} channels cannot be processed"
-        )));
-    }
-    if length == 0 || !length.is_multiple_of(block) {
-        return Err(invalid(format!(
-            "{length} samples are not a multiple of 10 ms ({block} samples)"
-        )));
-    }
-    Ok(())
+/// Zero, which is refused by name, for what is negative.
+fn positive(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
 }
 
-fn invalid(message: String) -> RtcError {
+fn invalid(error: Error) -> RtcError {
     RtcError {
         error_type: RtcErrorType::InvalidState,
-        message,
+        message: error.to_string(),
     }
 }
 
@@ -134,17 +100,19 @@ mod tests {
     }
 
     #[test]
-    fn a_wanted_stage_is_refused_by_name() {
-        let mut module = AudioProcessingModule::new(true, false, false, true);
-        let error = module
-            .process_stream(&mut [0; 480], 48_000, 1)
-            .expect_err("no stages yet");
-        assert!(
-            error
-                .message
-                .contains("echo cancellation, noise suppression"),
-            "{error}"
-        );
+    fn what_is_played_stays_and_what_is_heard_is_cleaned() {
+        let mut module = AudioProcessingModule::new(true, false, true, true);
+        // A constant is all that a high-pass filter takes out.
+        let mut heard = [2_000; 48_000];
+        let mut played = [2_000; 48_000];
+        module
+            .process_reverse_stream(&mut played, 48_000, 1)
+            .expect("whole blocks");
+        module
+            .process_stream(&mut heard, 48_000, 1)
+            .expect("whole blocks");
+        assert_eq!(played, [2_000; 48_000]);
+        assert!(heard[24_000..].iter().all(|sample| sample.abs() < 20));
     }
 
     #[test]

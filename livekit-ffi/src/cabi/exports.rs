@@ -70,8 +70,9 @@ pub unsafe extern "C" fn livekit_ffi_initialize(
 /// `livekit_ffi_last_error`, and sends a log record of level error.
 ///
 /// May be called from any thread, also from inside the callback. Memory that the request points
-/// to must be readable, and must not change, during the call. Neither `res_ptr` nor `res_len` may
-/// be NULL; `data` may be if `len` is 0.
+/// to must be readable, and must not change, during the call; the samples of `apm_process_stream`
+/// must be writable, and are changed in place. Neither `res_ptr` nor `res_len` may be NULL; `data`
+/// may be if `len` is 0.
 ///
 /// # Safety
 ///
@@ -118,9 +119,10 @@ pub unsafe extern "C" fn livekit_ffi_request(
         server.ensure_running()?;
         let request =
             FfiRequest::decode(request).map_err(|source| FfiError::Decode { len, source })?;
-        // SAFETY: what a request points to is readable and does not change, says our contract.
-        let memory = unsafe { HostMemory::for_this_call() };
-        let response = dispatch(&server, &memory, request)?;
+        // SAFETY: what a request points to is readable and does not change, or is writable where the request says
+        // that it is changed, says our contract.
+        let mut memory = unsafe { HostMemory::for_this_call() };
+        let response = dispatch(&server, &mut memory, request)?;
         let bytes = FfiResponse {
             message: Some(response),
         }

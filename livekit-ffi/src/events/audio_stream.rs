@@ -8,17 +8,16 @@ use std::{borrow::Cow, future::Future, sync::Arc};
 use livekit::{
     participant::Participant,
     track::TrackSource,
-    webrtc::{
-        audio_frame::AudioFrame,
-        audio_stream::native::{NativeAudioStream, NativeAudioStreamOptions},
-        audio_track::RtcAudioTrack,
-        prelude::MediaStreamTrack,
-    },
+    webrtc::{audio_frame::AudioFrame, audio_track::RtcAudioTrack, prelude::MediaStreamTrack},
 };
-use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::{follow, given::owned, session::RoomSession};
+use super::{
+    audio_filter::{AudioFilter, Frames},
+    follow,
+    given::owned,
+    session::RoomSession,
+};
 use crate::{
     proto::{self, audio_stream_event, ffi_event::Message},
     server::{
@@ -112,6 +111,7 @@ pub(crate) struct FrameSender {
     pub(crate) server: Arc<Server>,
     pub(crate) handle: HandleId,
     pub(crate) format: AudioFormat,
+    pub(crate) filter: Option<Arc<AudioFilter>>,
     /// The host dropped the stream.
     pub(crate) dropped: CancellationToken,
 }
@@ -122,20 +122,11 @@ impl FrameSender {
         let sender = self.clone();
         async move {
             let AudioFormat {
-                sample_rate,
                 num_channels,
                 frame_samples,
-                queue_frames,
+                ..
             } = sender.format;
-            let mut frames = NativeAudioStream::with_options(
-                track,
-                // Checked to be small where the request came in.
-                i32::try_from(sample_rate).unwrap_or(i32::MAX),
-                i32::try_from(num_channels).unwrap_or(i32::MAX),
-                NativeAudioStreamOptions {
-                    queue_size_frames: queue_frames,
-                },
-            );
+            let mut frames = Frames::of(track, &sender.format, sender.filter.as_deref());
             let mut regrouped = Regroup::new(frame_samples, num_channels);
             while let Some(frame) = frames.next().await {
                 regrouped.push(frame, |frame| sender.send(frame));

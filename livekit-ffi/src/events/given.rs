@@ -105,6 +105,7 @@ impl RoomSession {
         let sid = track.sid().to_string();
         let object = TrackObject {
             track: Slot::new(track),
+            room: Some(self.handle),
             ended: ended.clone(),
         };
         let handle = self

@@ -10,6 +10,7 @@
 //!
 //! Requests are not handled here; `handlers` calls in.
 
+pub(crate) mod audio_filter;
 pub(crate) mod audio_stream;
 pub(crate) mod data_stream;
 pub(crate) mod data_track;

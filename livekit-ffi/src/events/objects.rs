@@ -135,6 +135,8 @@ pub(crate) struct RemotePublication {
 /// A track: one of the host's own, which no room owns, or one that came from a room.
 pub(crate) struct TrackObject {
     pub(crate) track: Slot<Track>,
+    /// The room it came from; none for the host's own.
+    pub(crate) room: Option<HandleId>,
     /// Ends the streams of this track.
     pub(crate) ended: CancellationToken,
 }

@@ -36,6 +36,8 @@ pub(crate) struct RoomSession {
     pub(crate) server: Arc<Server>,
     /// The room's handle, also the owner of all handles that the room gives out.
     pub(crate) handle: HandleId,
+    /// Where the host connected to; audio filters want to know.
+    pub(crate) url: String,
     pub(super) room: RwLock<Option<Arc<Room>>>,
     /// Room events go through here; callbacks that must follow them, too.
     pub(super) lane: Arc<Lane>,
@@ -78,6 +80,7 @@ impl RoomSession {
     /// If the runtime is gone.
     pub(crate) fn new(
         server: &Arc<Server>,
+        url: &str,
         room: Room,
         events: mpsc::UnboundedReceiver<RoomEvent>,
     ) -> Result<(Arc<Self>, Feed), FfiError> {
@@ -89,6 +92,7 @@ impl RoomSession {
         let session = Arc::new(Self {
             server: Arc::clone(server),
             handle: server.handles().next_id(),
+            url: url.to_owned(),
             lane,
             ready: Mutex::new(Some(ready)),
             order: Mutex::default(),

@@ -10,6 +10,7 @@ use crate::{
     convert::{enum_field, optional_enum_field},
     error::FfiError,
     events::{
+        audio_filter::AudioFilter,
         audio_stream::{self, AudioFormat, AudioStreamObject, FrameSender},
         given::owned,
         objects::{ParticipantObject, TrackObject},
@@ -34,12 +35,16 @@ pub(crate) fn of_track(
     request: &proto::NewAudioStreamRequest,
 ) -> Result<proto::NewAudioStreamResponse, FfiError> {
     const OPERATION: &str = "new_audio_stream";
-    check_kind(request.r#type, request.audio_filter_module_id.as_deref())?;
+    check_kind(request.r#type)?;
     let format = format(
         request.sample_rate,
         request.num_channels,
         request.frame_size_ms,
         request.queue_size_frames,
+    )?;
+    let filter = AudioFilter::named(
+        request.audio_filter_module_id.as_deref(),
+        request.audio_filter_options.as_deref(),
     )?;
     let object = server.handles().get::<TrackObject>(request.track_handle)?;
     let MediaStreamTrack::Audio(track) = object.track.get(OPERATION)?.rtc_track() else {
@@ -49,9 +54,18 @@ pub(crate) fn of_track(
             "a video track; an audio track is needed",
         ));
     };
+    let filter = match (filter, object.room) {
+        (Some(filter), Some(room)) => {
+            // Who listens: that is whose right to the filter is asked about.
+            let session = super::room::session(server, room)?;
+            let local = session.room(OPERATION)?.local_participant();
+            Some(filter.of(session, local.identity().into(), local.sid().into()))
+        }
+        (filter, _) => filter,
+    };
     let stream = new_stream(server);
     let task = audio_stream::of_track(
-        stream.sender(server, format),
+        stream.sender(server, format, filter),
         track,
         object.ended.clone(),
         stream.dropped.clone(),
@@ -67,12 +81,16 @@ pub(crate) fn of_participant(
     request: &proto::AudioStreamFromParticipantRequest,
 ) -> Result<proto::AudioStreamFromParticipantResponse, FfiError> {
     const OPERATION: &str = "audio_stream_from_participant";
-    check_kind(request.r#type, request.audio_filter_module_id.as_deref())?;
+    check_kind(request.r#type)?;
     let format = format(
         request.sample_rate,
         request.num_channels,
         request.frame_size_ms,
         request.queue_size_frames,
+    )?;
+    let filter = AudioFilter::named(
+        request.audio_filter_module_id.as_deref(),
+        request.audio_filter_options.as_deref(),
     )?;
     let source = optional_enum_field::<proto::TrackSource>("track_source", request.track_source)?
         .map_or(TrackSource::Unknown, TrackSource::from);
@@ -80,9 +98,13 @@ pub(crate) fn of_participant(
         .handles()
         .get::<ParticipantObject>(request.participant_handle)?;
     let participant = object.participant.get(OPERATION)?;
+    let filter = filter.map(|filter| {
+        let (identity, sid) = (participant.identity(), participant.sid());
+        filter.of(Arc::clone(&object.session), identity.into(), sid.into())
+    });
     let stream = new_stream(server);
     let task = audio_stream::of_participant(
-        stream.sender(server, format),
+        stream.sender(server, format, filter),
         Arc::clone(&object.session),
         participant,
         source,
@@ -100,11 +122,17 @@ struct NewStream {
 }
 
 impl NewStream {
-    fn sender(&self, server: &Arc<Server>, format: AudioFormat) -> FrameSender {
+    fn sender(
+        &self,
+        server: &Arc<Server>,
+        format: AudioFormat,
+        filter: Option<AudioFilter>,
+    ) -> FrameSender {
         FrameSender {
             server: Arc::clone(server),
             handle: self.handle,
             format,
+            filter: filter.map(Arc::new),
             dropped: self.dropped.clone(),
         }
     }
@@ -139,7 +167,7 @@ fn start(
     })
 }
 
-fn check_kind(kind: i32, filter: Option<&str>) -> Result<(), FfiError> {
+fn check_kind(kind: i32) -> Result<(), FfiError> {
     if enum_field::<proto::AudioStreamType>("type", kind)?
         == proto::AudioStreamType::AudioStreamHtml
     {
@@ -149,14 +177,7 @@ fn check_kind(kind: i32, filter: Option<&str>) -> Result<(), FfiError> {
             "exists in browsers only",
         ));
     }
-    match filter {
-        Some(module) if !module.is_empty() => Err(FfiError::field(
-            "audio_filter_module_id",
-            module,
-            "audio filter plugins are not served by this version",
-        )),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 fn format(
@@ -227,16 +248,25 @@ mod tests {
     fn what_is_not_served_is_refused_by_name() {
         let html = proto::AudioStreamType::AudioStreamHtml.into();
         assert!(
-            check_kind(html, None)
+            check_kind(html)
                 .unwrap_err()
                 .to_string()
                 .contains("AUDIO_STREAM_HTML")
         );
-        let error = check_kind(0, Some("krisp")).unwrap_err().to_string();
+        assert!(check_kind(0).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_filter_is_refused_by_name() {
+        let Err(error) = AudioFilter::named(Some("krisp"), None) else {
+            panic!("no filter of this name was loaded");
+        };
+        let error = error.to_string();
         assert!(
             error.contains("audio_filter_module_id") && error.contains("krisp"),
             "{error}"
         );
-        assert!(check_kind(0, Some("")).is_ok());
+        assert!(AudioFilter::named(None, Some("{}")).unwrap().is_none());
+        assert!(AudioFilter::named(Some(""), None).unwrap().is_none());
     }
 }

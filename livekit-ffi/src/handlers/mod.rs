@@ -5,6 +5,8 @@
 //! panic. An error goes into the field that the response or callback has for it; only where there
 //! is none does the request itself fail.
 
+pub(crate) mod apm;
+pub(crate) mod audio_filter;
 pub(crate) mod audio_source;
 pub(crate) mod audio_stream;
 pub(crate) mod data_stream;

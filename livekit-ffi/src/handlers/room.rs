@@ -9,6 +9,7 @@ use crate::{
     convert::{participant::disconnect_reason, room::scenario},
     error::FfiError,
     events::{
+        audio_filter,
         objects::RoomObject,
         room::{self, CLOSE_LIMIT},
         session::{Feed, RoomSession},
@@ -161,6 +162,7 @@ async fn join(
     let (room, mut events) = Room::connect(url, token, options)
         .await
         .map_err(|error| error.to_string())?;
+    audio_filter::room_joined(server, url, token).await;
     // `livekit` puts it first; who is in the room already stands there and nowhere else.
     let Some(RoomEvent::Connected {
         participants_with_tracks,
@@ -168,7 +170,7 @@ async fn join(
     else {
         return Err(FfiError::operation("connect", "the room closed at once").to_string());
     };
-    let (session, feed) = RoomSession::new(server, room, events).map_err(text)?;
+    let (session, feed) = RoomSession::new(server, url, room, events).map_err(text)?;
     let state = session
         .own_initial_state(participants_with_tracks)
         .map_err(text)?;

@@ -108,6 +108,7 @@ fn own_local(server: &Server, track: Track) -> proto::OwnedTrack {
     let info = proto::TrackInfo::from(&track);
     let object = TrackObject {
         track: Slot::new(track),
+        room: None,
         ended: CancellationToken::new(),
     };
     let handle = server.handles().insert(Arc::new(object), Ownership::HOST);

@@ -74,7 +74,7 @@ impl Bench {
         let request = proto::FfiRequest {
             message: Some(request),
         };
-        dispatch(&self.server, &HostMemory::for_tests(), request)
+        dispatch(&self.server, &mut HostMemory::for_tests(), request)
     }
 
     fn source(&self, kind: proto::VideoSourceType) -> u64 {

@@ -276,6 +276,14 @@ impl HandleTable {
         held
     }
 
+    /// All values of one kind.
+    pub fn all<T: Resource>(&self) -> Vec<Arc<T>> {
+        self.entries
+            .iter()
+            .filter_map(|entry| downcast(*entry.key(), entry.value()).ok())
+            .collect()
+    }
+
     /// Empties the table.
     pub fn clear(&self) {
         let ids: Vec<HandleId> = self.entries.iter().map(|entry| *entry.key()).collect();
@@ -374,6 +382,19 @@ mod tests {
                 wanted: "track"
             })
         );
+    }
+
+    #[test]
+    fn all_of_a_kind_are_found() {
+        let table = HandleTable::new(1);
+        table.insert(Arc::new(Track), Ownership::HOST);
+        table.insert_response(Box::new([1]));
+        for number in [5, 6] {
+            table.insert(Arc::new(Room(number)), Ownership::HOST);
+        }
+        let mut rooms: Vec<u32> = table.all::<Room>().iter().map(|room| room.0).collect();
+        rooms.sort_unstable();
+        assert_eq!(rooms, [5, 6]);
     }
 
     #[test]
