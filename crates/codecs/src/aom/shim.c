@@ -142,6 +142,11 @@ static int32_t set_up(lk_aom_encoder *self, const lk_aom_settings *settings, con
   TRY(aom_codec_control(codec, AV1E_SET_MODE_COST_UPD_FREQ, 3u));
   TRY(aom_codec_control(codec, AV1E_SET_MV_COST_UPD_FREQ, 3u));
   TRY(aom_codec_control(codec, AV1E_SET_NOISE_SENSITIVITY, 0u));
+  // What we are given and what we convert is BT.601 (Rec. H.273 code points); who is not told takes it for BT.709.
+  TRY(aom_codec_control(codec, AV1E_SET_COLOR_PRIMARIES, (int)AOM_CICP_CP_BT_601));
+  TRY(aom_codec_control(codec, AV1E_SET_TRANSFER_CHARACTERISTICS, (int)AOM_CICP_TC_BT_601));
+  TRY(aom_codec_control(codec, AV1E_SET_MATRIX_COEFFICIENTS, (int)AOM_CICP_MC_BT_601));
+  TRY(aom_codec_control(codec, AV1E_SET_COLOR_RANGE, (int)AOM_CR_STUDIO_RANGE));
   if (settings->screen) {
     TRY(aom_codec_control(codec, AV1E_SET_TUNE_CONTENT, (int)AOM_CONTENT_SCREEN));
     TRY(aom_codec_control(codec, AV1E_SET_ENABLE_PALETTE, 1));

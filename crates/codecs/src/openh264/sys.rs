@@ -234,6 +234,14 @@ fn fill(params: &mut raw::SEncParamExt, settings: &Settings) {
     layer.iMaxSpatialBitrate = raw::UNSPECIFIED_BIT_RATE as c_int;
     layer.uiProfileIdc = raw::PRO_BASELINE;
     layer.uiLevelIdc = raw::LEVEL_UNKNOWN;
+    // What we are given and what we convert is BT.601 (H.264 annex E); who is not told takes it for BT.709.
+    layer.bVideoSignalTypePresent = true;
+    layer.uiVideoFormat = raw::VF_UNDEF as u8;
+    layer.bFullRange = false;
+    layer.bColorDescriptionPresent = true;
+    layer.uiColorPrimaries = raw::CP_SMPTE170M as u8;
+    layer.uiTransferCharacteristics = raw::TRC_SMPTE170M as u8;
+    layer.uiColorMatrix = raw::CM_SMPTE170M as u8;
     // One slice for each thread: OpenH264 shares the work out by slices.
     layer.sSliceArgument.uiSliceMode = if settings.threads > 1 {
         raw::SM_FIXEDSLCNUM_SLICE

@@ -152,6 +152,9 @@ static int32_t set_up(lk_vpx_encoder *self, const lk_vpx_settings *settings, con
     return VPX_CODEC_OK;
   }
   TRY(vpx_codec_control(codec, VP9E_SET_NOISE_SENSITIVITY, 0));
+  // What we are given and what we convert is BT.601; who is not told takes VP9 for BT.709 (VP8 knows nothing else).
+  TRY(vpx_codec_control(codec, VP9E_SET_COLOR_SPACE, (int)VPX_CS_BT_601));
+  TRY(vpx_codec_control(codec, VP9E_SET_COLOR_RANGE, (int)VPX_CR_STUDIO_RANGE));
   TRY(vpx_codec_control(codec, VP9E_SET_AQ_MODE, settings->screen ? 0u : 3u));
   TRY(vpx_codec_control(codec, VP9E_SET_FRAME_PARALLEL_DECODING, 0));
   TRY(vpx_codec_control(codec, VP9E_SET_TILE_COLUMNS, (int)settings->tile_columns_log2));
