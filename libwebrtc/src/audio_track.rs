@@ -87,13 +87,7 @@ impl RtcAudioTrack {
         self.inner.state.state()
     }
 
-    /// Keeps all sound back (`true`) or lets it pass again, whatever the enabled flag says.
-    pub(crate) fn withhold(&self, withhold: bool) {
-        self.inner.state.withhold(withhold);
-        self.tell_senders();
-    }
-
-    /// Whether sound passes: enabled, not withheld and live.
+    /// Whether sound passes: enabled and live.
     pub(crate) fn passes(&self) -> bool {
         self.inner.state.passes()
     }
@@ -109,10 +103,6 @@ impl RtcAudioTrack {
             }
             None => false,
         });
-    }
-
-    pub(crate) fn track_state(&self) -> &TrackState {
-        &self.inner.state
     }
 
     /// What a sender sends; nothing for a remote track.

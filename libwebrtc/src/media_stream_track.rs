@@ -45,22 +45,6 @@ impl MediaStreamTrack {
         }
     }
 
-    /// Keeps all media of the track back (`true`) or lets it pass again, whatever its enabled flag says.
-    pub(crate) fn withhold(&self, withhold: bool) {
-        match self {
-            Self::Video(track) => track.withhold(withhold),
-            Self::Audio(track) => track.withhold(withhold),
-        }
-    }
-
-    /// Whether media is kept back.
-    pub(crate) fn withheld(&self) -> bool {
-        match self {
-            Self::Video(track) => track.track_state().withheld(),
-            Self::Audio(track) => track.track_state().withheld(),
-        }
-    }
-
     /// Says that the source is gone for good; streams on the track end.
     pub(crate) fn end(&self) {
         match self {
@@ -87,8 +71,6 @@ impl From<RtcVideoTrack> for MediaStreamTrack {
 pub(crate) struct TrackState {
     id: String,
     enabled: AtomicBool,
-    /// Something that must transform the media cannot, so none may pass.
-    withheld: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -98,7 +80,6 @@ impl TrackState {
         Self {
             id: id.to_owned(),
             enabled: AtomicBool::new(true),
-            withheld: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         }
     }
@@ -118,19 +99,9 @@ impl TrackState {
         self.enabled.swap(enabled, Ordering::AcqRel) != enabled
     }
 
-    /// Keeps all media back, or lets it pass again.
-    pub(crate) fn withhold(&self, withhold: bool) {
-        self.withheld.store(withhold, Ordering::Release);
-    }
-
-    /// Whether media is kept back.
-    pub(crate) fn withheld(&self) -> bool {
-        self.withheld.load(Ordering::Acquire)
-    }
-
-    /// Whether media passes: enabled, not withheld and live.
+    /// Whether media passes: enabled and live.
     pub(crate) fn passes(&self) -> bool {
-        self.enabled() && !self.withheld() && !self.ended.load(Ordering::Acquire)
+        self.enabled() && !self.ended.load(Ordering::Acquire)
     }
 
     /// Live or ended.

@@ -24,6 +24,10 @@ impl RtpReceiver {
         Self { session, media }
     }
 
+    pub(crate) fn media(&self) -> &Arc<TransceiverMedia> {
+        &self.media
+    }
+
     /// Its track, which is the same for all its life.
     #[must_use]
     pub fn track(&self) -> Option<MediaStreamTrack> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use lk_media::video::FrameTrailer;
 use lk_types::Rotation;
 use thiserror::Error;
 
@@ -99,6 +100,26 @@ pub struct FrameMetadata {
     pub frame_id: Option<u32>,
     /// The program's own bytes; too many for the trailer are left out as a whole.
     pub user_data: Option<Vec<u8>>,
+}
+
+impl From<FrameTrailer> for FrameMetadata {
+    fn from(trailer: FrameTrailer) -> Self {
+        Self {
+            user_timestamp: (trailer.user_timestamp != 0).then_some(trailer.user_timestamp),
+            frame_id: (trailer.frame_id != 0).then_some(trailer.frame_id),
+            user_data: (!trailer.user_data.is_empty()).then_some(trailer.user_data),
+        }
+    }
+}
+
+impl FrameMetadata {
+    pub(crate) fn to_trailer(&self) -> FrameTrailer {
+        FrameTrailer {
+            user_timestamp: self.user_timestamp.unwrap_or(0),
+            frame_id: self.frame_id.unwrap_or(0),
+            user_data: self.user_data.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// Codec of a frame that the program encoded itself.

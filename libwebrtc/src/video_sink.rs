@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use crate::frame_queue::FrameQueue;
 use crate::pipeline::video_recv::{DecodedPicture, PictureSink};
 use crate::video_frame::internal::BufferSealed;
-use crate::video_frame::{BoxVideoFrame, I420Buffer, VideoBuffer, VideoFrame};
+use crate::video_frame::{BoxVideoFrame, FrameMetadata, I420Buffer, VideoBuffer, VideoFrame};
 
 /// The listeners of one track or source.
 #[derive(Default)]
@@ -92,7 +92,7 @@ impl PictureSink for VideoSinks {
             &VideoFrame {
                 rotation: picture.rotation.into(),
                 timestamp_us: picture.timestamp_us,
-                frame_metadata: None,
+                frame_metadata: picture.metadata.map(FrameMetadata::from),
                 buffer: I420Buffer::from_picture(picture.image),
             },
         );

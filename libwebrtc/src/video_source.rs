@@ -131,27 +131,51 @@ pub mod native {
                 return watched;
             }
             let image = frame.buffer.as_ref().to_i420();
-            self.send(image, frame.rotation) | watched
+            self.send(
+                image,
+                frame.rotation,
+                timestamp_us,
+                frame.frame_metadata.as_ref(),
+            ) | watched
         }
 
         /// [`capture_frame`](Self::capture_frame) of a picture that nobody else needs: it is not copied.
         pub fn capture_picture(&self, frame: VideoFrame<I420Buffer>) -> bool {
-            let watched = self
-                .inner
-                .sinks
-                .deliver(&frame, timestamp(frame.timestamp_us));
+            let timestamp_us = timestamp(frame.timestamp_us);
+            let watched = self.inner.sinks.deliver(&frame, timestamp_us);
             if !self.inner.source.is_sent() {
                 return watched;
             }
-            self.send(frame.buffer, frame.rotation) | watched
+            let metadata = frame.frame_metadata;
+            self.send(
+                frame.buffer,
+                frame.rotation,
+                timestamp_us,
+                metadata.as_ref(),
+            ) | watched
         }
 
-        fn send(&self, image: I420Buffer, rotation: VideoRotation) -> bool {
+        fn send(
+            &self,
+            image: I420Buffer,
+            rotation: VideoRotation,
+            captured_us: i64,
+            metadata: Option<&FrameMetadata>,
+        ) -> bool {
+            self.note(captured_us, metadata);
             self.inner.source.push_picture(&CapturedPicture {
                 image: Arc::new(image.into_picture()),
                 rotation: rotation.into(),
                 captured: Instant::now(),
+                captured_us,
             })
+        }
+
+        /// Keeps a frame's metadata until its streams send it.
+        fn note(&self, captured_us: i64, metadata: Option<&FrameMetadata>) {
+            if let Some(handler) = &*self.inner.packet_trailer.lock() {
+                handler.captured(captured_us, metadata);
+            }
         }
 
         /// Captures a DMA-BUF; `pixel_format` is 0 for NV12 and anything else for YUV420M. False: nobody here
@@ -238,9 +262,12 @@ pub mod native {
                 layer: LayerFrame::default(),
                 qp: None,
             };
+            let captured_us = timestamp(frame.timestamp_us);
+            self.note(captured_us, frame.frame_metadata.as_ref());
             self.inner.source.push_frame(&CapturedFrame {
                 frame: Arc::new(encoded),
                 captured: Instant::now(),
+                captured_us,
             })
         }
 

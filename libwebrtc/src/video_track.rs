@@ -88,13 +88,7 @@ impl RtcVideoTrack {
         self.inner.state.state()
     }
 
-    /// Keeps all pictures back (`true`) or lets them pass again, whatever the enabled flag says.
-    pub(crate) fn withhold(&self, withhold: bool) {
-        self.inner.state.withhold(withhold);
-        self.tell_senders();
-    }
-
-    /// Whether pictures pass: enabled, not withheld and live.
+    /// Whether pictures pass: enabled and live.
     pub(crate) fn passes(&self) -> bool {
         self.inner.state.passes()
     }
@@ -139,10 +133,6 @@ impl RtcVideoTrack {
     #[must_use]
     pub fn packet_trailer_handler(&self) -> Option<PacketTrailerHandler> {
         self.inner.packet_trailer.lock().clone()
-    }
-
-    pub(crate) fn track_state(&self) -> &TrackState {
-        &self.inner.state
     }
 
     /// What a sender sends; nothing for a remote track.

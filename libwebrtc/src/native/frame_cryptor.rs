@@ -1,17 +1,19 @@
 //! End-to-end encryption: keys, and the switches of each sender and receiver.
 //!
-//! Keys, indices and switches are kept here in full. The transform itself is not part of this build: a sender
-//! or receiver whose cryptor is switched on passes no media at all, so that nothing leaves in the clear.
+//! The cipher is `lk-crypto`'s, and `pipeline::transform` puts it between encoders and packets. A sender or receiver whose
+//! cryptor is switched on passes nothing that could not be encrypted or decrypted.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use lk_crypto::{Derivation, KeyOptions, KeyStore, open_data, seal_data};
 
 use crate::{
-    media_stream_track::MediaStreamTrack, native::packet_trailer::PacketTrailerHandler,
-    peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver,
+    callback::Callback,
+    native::packet_trailer::PacketTrailerHandler,
+    peer_connection_factory::PeerConnectionFactory,
+    pipeline::transform::{Cryption, Cryptor},
+    rtp_receiver::RtpReceiver,
     rtp_sender::RtpSender,
 };
 
@@ -37,7 +39,8 @@ pub struct KeyProviderOptions {
     pub ratchet_window_size: i32,
     /// Salt of the derivation.
     pub ratchet_salt: Vec<u8>,
-    /// Failures in a row before a receiver says so; negative for never.
+    /// So many failures in a row are not told; with a negative number the first one is. However many there are, the next
+    /// frame is tried again.
     pub failure_tolerance: i32,
     /// Number of key indices, from 1 to 255.
     pub key_ring_size: i32,
@@ -50,7 +53,8 @@ pub struct KeyProviderOptions {
 pub enum EncryptionAlgorithm {
     /// AES in Galois/counter mode.
     AesGcm,
-    /// AES in cipher block chaining mode.
+    /// AES in cipher block chaining mode: nothing is encrypted with it, here or in the crate this one stands in for, and
+    /// nothing passes.
     AesCbc,
 }
 
@@ -87,151 +91,101 @@ pub struct EncryptedPacket {
 /// Holds the keys of all participants. Clones share them.
 #[derive(Clone)]
 pub struct KeyProvider {
-    inner: Arc<KeyStore>,
-}
-
-struct KeyStore {
-    options: KeyProviderOptions,
-    keys: Mutex<Keys>,
-}
-
-#[derive(Default)]
-struct Keys {
-    shared: HashMap<i32, Vec<u8>>,
-    participants: HashMap<String, HashMap<i32, Vec<u8>>>,
-    sif_trailer: Vec<u8>,
+    keys: Arc<KeyStore>,
 }
 
 impl KeyProvider {
     /// A provider without keys.
     #[must_use]
     pub fn new(options: KeyProviderOptions) -> Self {
+        let keys = KeyStore::new(KeyOptions {
+            shared: options.shared_key,
+            ratchet_window: usize::try_from(options.ratchet_window_size).unwrap_or(0),
+            salt: options.ratchet_salt,
+            failure_tolerance: u32::try_from(options.failure_tolerance).unwrap_or(0),
+            ring_size: usize::try_from(options.key_ring_size).unwrap_or(0),
+            derivation: match options.key_derivation_algorithm {
+                KeyDerivationAlgorithm::PBKDF2 => Derivation::Pbkdf2,
+                KeyDerivationAlgorithm::HKDF => Derivation::Hkdf,
+            },
+        });
         Self {
-            inner: Arc::new(KeyStore {
-                options,
-                keys: Mutex::default(),
-            }),
+            keys: Arc::new(keys),
         }
     }
 
     /// Sets the key that all participants share; false where the provider does not share keys or the index is
-    /// outside the ring.
+    /// outside the ring. With PBKDF2 it takes some 10 ms.
     pub fn set_shared_key(&self, key_index: i32, key: Vec<u8>) -> bool {
-        let accepted = self.inner.options.shared_key && self.in_ring(key_index);
-        if accepted {
-            self.inner.keys.lock().shared.insert(key_index, key);
-        }
-        accepted
+        self.keys.set_shared(key_index, &key)
     }
 
-    /// Moves the shared key one step on. `None`: derivation is not part of this build.
+    /// Moves the shared key one step on, for everybody, and gives the new one; `None` where there is none.
     #[must_use]
     pub fn ratchet_shared_key(&self, key_index: i32) -> Option<Vec<u8>> {
-        log::warn!("the shared key {key_index} cannot be ratcheted: not supported yet");
-        None
+        self.keys.ratchet_shared(key_index)
     }
 
-    /// The shared key, where one is set.
+    /// The shared key, where one is set: as it was given, or as the ratchet made it.
     #[must_use]
     pub fn get_shared_key(&self, key_index: i32) -> Option<Vec<u8>> {
-        self.inner.keys.lock().shared.get(&key_index).cloned()
+        self.keys.shared_material(key_index)
     }
 
-    /// Sets a participant's key; false where the index is outside the ring.
+    /// Sets a participant's key; false where the index is outside the ring. With PBKDF2 it takes some 10 ms.
     pub fn set_key(&self, participant_id: String, key_index: i32, key: Vec<u8>) -> bool {
-        let accepted = self.in_ring(key_index);
-        if accepted {
-            self.inner
-                .keys
-                .lock()
-                .participants
-                .entry(participant_id)
-                .or_default()
-                .insert(key_index, key);
-        }
-        accepted
+        self.keys.set(&participant_id, key_index, &key)
     }
 
-    /// Moves a participant's key one step on. `None`: derivation is not part of this build.
+    /// Moves a participant's key one step on and gives the new one; `None` where there is none.
     #[must_use]
-    pub fn ratchet_key(&self, _participant_id: String, key_index: i32) -> Option<Vec<u8>> {
-        log::warn!("key {key_index} of a participant cannot be ratcheted: not supported yet");
-        None
+    pub fn ratchet_key(&self, participant_id: String, key_index: i32) -> Option<Vec<u8>> {
+        self.keys.ratchet(&participant_id, key_index)
     }
 
-    /// A participant's key, or the shared one where keys are shared.
+    /// A participant's key, or the shared one where keys are shared and that participant's did not go on by itself.
     #[must_use]
     pub fn get_key(&self, participant_id: String, key_index: i32) -> Option<Vec<u8>> {
-        if self.inner.options.shared_key {
-            return self.get_shared_key(key_index);
-        }
-        self.inner
-            .keys
-            .lock()
-            .participants
-            .get(&participant_id)?
-            .get(&key_index)
-            .cloned()
+        self.keys.material(&participant_id, key_index)
     }
 
     /// Sets the bytes by which frames injected by the server are known.
     pub fn set_sif_trailer(&self, trailer: Vec<u8>) {
-        self.inner.keys.lock().sif_trailer = trailer;
-    }
-
-    fn in_ring(&self, key_index: i32) -> bool {
-        (0..self.inner.options.key_ring_size).contains(&key_index)
+        self.keys.set_sif_trailer(&trailer);
     }
 }
 
 impl fmt::Debug for KeyProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyProvider")
-            .field("shared_key", &self.inner.options.shared_key)
-            .finish_non_exhaustive()
+            .field("keys", &self.keys)
+            .finish()
     }
 }
 
 /// The switches of one sender's or receiver's encryption. Clones share them.
+///
+/// When the last clone of a sender's is gone the sender goes on as it was switched; a receiver, until another source
+/// comes.
 #[derive(Clone)]
 pub struct FrameCryptor {
-    inner: Arc<Cryptor>,
+    inner: Arc<Inner>,
 }
 
-struct Cryptor {
+struct Inner {
     participant_id: String,
-    algorithm: EncryptionAlgorithm,
-    /// Kept, so that the keys live as long as what uses them.
-    key_provider: KeyProvider,
-    /// The track that passes nothing while the cryptor is on.
-    target: Target,
-    state: Mutex<CryptorState>,
-    on_state_change: crate::callback::Callback<dyn FnMut(String, EncryptionState) + Send + Sync>,
+    cryptor: Arc<Cryptor>,
+    on_state_change: Arc<Callback<dyn FnMut(String, EncryptionState) + Send + Sync>>,
 }
 
-enum Target {
-    Sender(RtpSender),
-    Receiver(RtpReceiver),
-}
-
-impl Target {
-    fn track(&self) -> Option<MediaStreamTrack> {
-        match self {
-            Self::Sender(sender) => sender.track(),
-            Self::Receiver(receiver) => receiver.track(),
-        }
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.cryptor.orphan();
     }
 }
 
-#[derive(Default)]
-struct CryptorState {
-    enabled: bool,
-    key_index: i32,
-    packet_trailer: Option<PacketTrailerHandler>,
-}
-
 impl FrameCryptor {
-    /// For what a sender sends.
+    /// For what a sender sends. Switched off to begin with.
     #[must_use]
     pub fn new_for_rtp_sender(
         _peer_factory: &PeerConnectionFactory,
@@ -240,15 +194,13 @@ impl FrameCryptor {
         key_provider: KeyProvider,
         sender: RtpSender,
     ) -> Self {
-        Self::new(
-            participant_id,
-            algorithm,
-            key_provider,
-            Target::Sender(sender),
-        )
+        let made = Self::new(participant_id, algorithm, &key_provider);
+        let transform = sender.media().send_transform();
+        transform.set_cryptor(made.inner.cryptor.clone());
+        made
     }
 
-    /// For what a receiver receives.
+    /// For what a receiver receives. Switched off to begin with.
     #[must_use]
     pub fn new_for_rtp_receiver(
         _peer_factory: &PeerConnectionFactory,
@@ -257,66 +209,65 @@ impl FrameCryptor {
         key_provider: KeyProvider,
         receiver: RtpReceiver,
     ) -> Self {
-        Self::new(
-            participant_id,
-            algorithm,
-            key_provider,
-            Target::Receiver(receiver),
-        )
+        let made = Self::new(participant_id, algorithm, &key_provider);
+        if let Some(transform) = receiver.media().recv_transform() {
+            transform.set_cryptor(made.inner.cryptor.clone());
+        }
+        if let Some(audio) = receiver.media().audio() {
+            audio.forget();
+        }
+        made
     }
 
     fn new(
         participant_id: String,
         algorithm: EncryptionAlgorithm,
-        key_provider: KeyProvider,
-        target: Target,
+        key_provider: &KeyProvider,
     ) -> Self {
+        let on_state_change: Arc<Callback<dyn FnMut(String, EncryptionState) + Send + Sync>> =
+            Arc::default();
+        let (told, participant) = (Arc::downgrade(&on_state_change), participant_id.clone());
+        let cryptor = Cryptor::new(
+            key_provider.keys.clone(),
+            &participant_id,
+            algorithm == EncryptionAlgorithm::AesGcm,
+            move |state| {
+                if let Some(told) = told.upgrade() {
+                    told.call(|callback| callback(participant.clone(), state.into()));
+                }
+            },
+        );
         Self {
-            inner: Arc::new(Cryptor {
+            inner: Arc::new(Inner {
                 participant_id,
-                algorithm,
-                key_provider,
-                target,
-                state: Mutex::default(),
-                on_state_change: crate::callback::Callback::default(),
+                cryptor: Arc::new(cryptor),
+                on_state_change,
             }),
         }
     }
 
-    /// Switches encryption on or off. While it is on the track passes no media, and the state is
-    /// `InternalError`, until the transform is there.
+    /// Switches encryption on or off. While it is on, only what was encrypted is sent, and only what was decrypted is
+    /// played; beside frames that the server makes up, which are silent or dark.
     pub fn set_enabled(&self, enabled: bool) {
-        self.inner.state.lock().enabled = enabled;
-        if let Some(track) = self.inner.target.track() {
-            track.withhold(enabled);
-        }
-        if enabled {
-            log::warn!(
-                "{:?} for frames is not supported yet: the track of this participant passes no media",
-                self.inner.algorithm,
-            );
-            let participant_id = self.inner.participant_id.clone();
-            self.inner
-                .on_state_change
-                .call(|callback| callback(participant_id, EncryptionState::InternalError));
-        }
+        self.inner.cryptor.set_enabled(enabled);
     }
 
     /// Whether encryption is on.
     #[must_use]
     pub fn enabled(&self) -> bool {
-        self.inner.state.lock().enabled
+        self.inner.cryptor.enabled()
     }
 
-    /// Chooses the key that is used for sending.
+    /// Chooses the key that is used for sending. With a negative one nothing is sent.
     pub fn set_key_index(&self, index: i32) {
-        self.inner.state.lock().key_index = index;
+        // As `key_index` gives it back: a number above every ring's size.
+        self.inner.cryptor.set_key_index(index.cast_unsigned());
     }
 
     /// The key in use for sending.
     #[must_use]
     pub fn key_index(&self) -> i32 {
-        self.inner.state.lock().key_index
+        self.inner.cryptor.key_index().cast_signed()
     }
 
     /// Whose media this is.
@@ -325,24 +276,34 @@ impl FrameCryptor {
         self.inner.participant_id.clone()
     }
 
-    /// Sets or removes who is told of changes. Called without a lock held.
+    /// Sets or removes who is told of changes: once each, on the media's thread, without a lock held.
     pub fn on_state_change(&self, handler: Option<OnStateChange>) {
         self.inner.on_state_change.set(handler);
     }
 
-    /// Sets the handler whose trailer stays readable.
-    pub fn set_packet_trailer_handler(&self, handler: &PacketTrailerHandler) {
-        self.inner.state.lock().packet_trailer = Some(handler.clone());
-    }
+    /// Sets the handler whose trailer stays readable. There is nothing to do: trailers stand outside the encryption
+    /// whenever a sender or receiver has both.
+    pub fn set_packet_trailer_handler(&self, _handler: &PacketTrailerHandler) {}
 }
 
 impl fmt::Debug for FrameCryptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FrameCryptor")
-            .field("algorithm", &self.inner.algorithm)
-            .field("key_provider", &self.inner.key_provider)
-            .field("enabled", &self.enabled())
+            .field("cryptor", &self.inner.cryptor)
             .finish_non_exhaustive()
+    }
+}
+
+impl From<Cryption> for EncryptionState {
+    fn from(state: Cryption) -> Self {
+        match state {
+            Cryption::New => Self::New,
+            Cryption::Ok => Self::Ok,
+            Cryption::EncryptionFailed => Self::EncryptionFailed,
+            Cryption::DecryptionFailed => Self::DecryptionFailed,
+            Cryption::MissingKey => Self::MissingKey,
+            Cryption::KeyRatcheted => Self::KeyRatcheted,
+        }
     }
 }
 
@@ -366,48 +327,55 @@ impl DataPacketCryptor {
     /// Encrypts a message with a participant's key.
     ///
     /// # Errors
-    /// Always: the cipher is not part of this build.
+    /// Where there is no such key, or the cipher is not AES-GCM.
     pub fn encrypt(
         &self,
         participant_id: &str,
         key_index: u32,
-        _data: &[u8],
+        data: &[u8],
     ) -> Result<EncryptedPacket, Box<dyn std::error::Error>> {
-        Err(self.refusal("encrypted", participant_id, key_index))
+        self.check("encrypted")?;
+        let sealed = seal_data(&self.key_provider.keys, participant_id, key_index, data)
+            .map_err(|error| format!("the message cannot be encrypted: {error}"))?;
+        Ok(EncryptedPacket {
+            data: sealed.data,
+            iv: sealed.iv.to_vec(),
+            key_index: sealed.key_index,
+        })
     }
 
-    /// Decrypts a message with a participant's key.
+    /// Decrypts a message with a participant's key, or with one that the ratchet makes of it.
     ///
     /// # Errors
-    /// Always: the cipher is not part of this build.
+    /// Where no key fits, the message is no encrypted one, or the cipher is not AES-GCM.
     pub fn decrypt(
         &self,
         participant_id: &str,
         encrypted_packet: &EncryptedPacket,
     ) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-        Err(self.refusal("decrypted", participant_id, encrypted_packet.key_index))
+        self.check("decrypted")?;
+        let EncryptedPacket {
+            data,
+            iv,
+            key_index,
+        } = encrypted_packet;
+        let opened = open_data(
+            &self.key_provider.keys,
+            participant_id,
+            *key_index,
+            iv,
+            data,
+        )
+        .map_err(|error| format!("the message cannot be decrypted: {error}"))?;
+        Ok(opened)
     }
 
-    fn refusal(
-        &self,
-        verb: &str,
-        participant_id: &str,
-        key_index: u32,
-    ) -> Box<dyn std::error::Error> {
-        let index = i32::try_from(key_index).unwrap_or(i32::MAX);
-        if self
-            .key_provider
-            .get_key(participant_id.to_owned(), index)
-            .is_none()
-        {
-            return format!("the message cannot be {verb}: there is no key with index {key_index}")
-                .into();
+    fn check(&self, verb: &str) -> Result<(), Box<dyn std::error::Error>> {
+        if self.algorithm == EncryptionAlgorithm::AesGcm {
+            return Ok(());
         }
-        format!(
-            "the message cannot be {verb}: {:?} is not supported yet",
-            self.algorithm
-        )
-        .into()
+        let algorithm = self.algorithm;
+        Err(format!("the message cannot be {verb}: {algorithm:?} is no cipher for messages").into())
     }
 }
 
@@ -422,7 +390,7 @@ mod tests {
             ratchet_salt: b"salt".to_vec(),
             failure_tolerance: -1,
             key_ring_size: 16,
-            key_derivation_algorithm: KeyDerivationAlgorithm::PBKDF2,
+            key_derivation_algorithm: KeyDerivationAlgorithm::HKDF,
         }
     }
 
@@ -436,26 +404,32 @@ mod tests {
         assert!(!keys.set_key("alice".to_owned(), 16, vec![3]));
         assert!(!keys.set_key("alice".to_owned(), -1, vec![3]));
         assert!(!keys.set_shared_key(0, vec![4]));
+        let ratcheted = keys.ratchet_key("alice".to_owned(), 0).expect("a key");
+        assert_eq!(ratcheted.len(), 32);
+        assert_eq!(keys.get_key("alice".to_owned(), 0), Some(ratcheted));
     }
 
     #[test]
-    fn a_shared_key_serves_every_participant() {
-        let keys = KeyProvider::new(options(true));
-        assert!(keys.set_shared_key(0, vec![9]));
-        assert_eq!(keys.get_shared_key(0), Some(vec![9]));
-        assert_eq!(keys.get_key("anyone".to_owned(), 0), Some(vec![9]));
-    }
-
-    #[test]
-    fn data_messages_are_refused_and_not_passed_in_the_clear() {
+    fn messages_are_encrypted_and_refused_without_a_key() {
         let keys = KeyProvider::new(options(true));
         let cryptor = DataPacketCryptor::new(EncryptionAlgorithm::AesGcm, keys.clone());
         let error = cryptor.encrypt("alice", 0, b"secret").expect_err("no key");
-        assert!(error.to_string().contains("no key"), "{error}");
+        assert!(error.to_string().contains("no key with index 0"), "{error}");
         keys.set_shared_key(0, vec![9]);
-        let error = cryptor
-            .encrypt("alice", 0, b"secret")
-            .expect_err("no cipher");
-        assert!(error.to_string().contains("not supported yet"), "{error}");
+        let sealed = cryptor.encrypt("alice", 0, b"secret").expect("a key");
+        assert!(!sealed.data.windows(6).any(|part| part == b"secret"));
+        let opened = cryptor.decrypt("bob", &sealed).expect("the same key");
+        assert_eq!(opened, b"secret");
+        keys.set_shared_key(0, vec![8]);
+        assert!(cryptor.decrypt("bob", &sealed).is_err());
+    }
+
+    #[test]
+    fn another_cipher_is_refused_by_name() {
+        let keys = KeyProvider::new(options(true));
+        keys.set_shared_key(0, vec![9]);
+        let cryptor = DataPacketCryptor::new(EncryptionAlgorithm::AesCbc, keys);
+        let error = cryptor.encrypt("alice", 0, b"secret").expect_err("refused");
+        assert!(error.to_string().contains("AesCbc"), "{error}");
     }
 }

@@ -1,17 +1,20 @@
 //! Metadata that travels behind encoded frames.
 //!
-//! Handlers keep what is stored and looked up; writing trailers into frames and reading them out is not part
-//! of this build, so a receiver's look-ups find only what was stored by hand.
+//! A sender's handler puts behind each frame what was stored for it, whether by hand or with the captured picture; a
+//! receiver's takes it off, and the pictures carry it (`VideoFrame::frame_metadata`).
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use parking_lot::Mutex;
+use lk_media::video::FrameTrailer;
 
 use crate::{
-    peer_connection_factory::PeerConnectionFactory, rtp_receiver::RtpReceiver,
+    peer_connection_factory::PeerConnectionFactory,
+    pipeline::transform::{Stage, Trailers},
+    rtp_receiver::RtpReceiver,
     rtp_sender::RtpSender,
+    video_frame::FrameMetadata,
 };
 
 /// How far a local frame has come.
@@ -43,7 +46,7 @@ pub struct PublishTimingEvent {
     pub stage: PublishTimingStage,
     /// When, in microseconds since the Unix epoch.
     pub timestamp_us: u64,
-    /// When it was captured, in microseconds since the Unix epoch.
+    /// When it was captured, as the program said with the frame; 0 where it said nothing.
     pub capture_timestamp_us: u64,
     /// The program's number for it.
     pub frame_id: Option<u32>,
@@ -56,7 +59,7 @@ pub struct SubscribeTimingEvent {
     pub stage: SubscribeTimingStage,
     /// When, in microseconds since the Unix epoch.
     pub timestamp_us: u64,
-    /// When it was captured, in microseconds since the Unix epoch.
+    /// When it was captured, as the sender's program said with the frame; 0 where it said nothing.
     pub capture_timestamp_us: u64,
     /// The sender's number for it.
     pub frame_id: Option<u32>,
@@ -67,64 +70,44 @@ pub type PublishTimingObserver = Arc<dyn Fn(PublishTimingEvent) + Send + Sync + 
 /// Told of remote frames' stages.
 pub type SubscribeTimingObserver = Arc<dyn Fn(SubscribeTimingEvent) + Send + Sync + 'static>;
 
-/// Entries kept for frames that never come; the oldest give way.
-const MOST_ENTRIES: usize = 300;
-
 /// Metadata of one sender's or receiver's frames. Clones share it.
 #[derive(Clone)]
 pub struct PacketTrailerHandler {
-    inner: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    enabled: bool,
-    /// By capture time (sender) or RTP timestamp (receiver).
-    entries: HashMap<i64, Entry>,
-    /// Keys in the order they came.
-    order: std::collections::VecDeque<i64>,
-    publish_observer: Option<PublishTimingObserver>,
-    subscribe_observer: Option<SubscribeTimingObserver>,
-}
-
-struct Entry {
-    user_timestamp: u64,
-    frame_id: u32,
-    user_data: Vec<u8>,
+    trailers: Arc<Trailers>,
 }
 
 impl PacketTrailerHandler {
     fn new() -> Self {
         Self {
-            inner: Arc::new(Mutex::new(State {
-                enabled: true,
-                ..State::default()
-            })),
+            trailers: Arc::default(),
         }
     }
 
-    /// Switches trailers on or off.
+    /// Switches trailers on or off; they are on to begin with.
     pub fn set_enabled(&self, enabled: bool) {
-        self.inner.lock().enabled = enabled;
+        self.trailers.set_enabled(enabled);
     }
 
     /// Whether trailers are on.
     #[must_use]
     pub fn enabled(&self) -> bool {
-        self.inner.lock().enabled
+        self.trailers.enabled()
     }
 
-    /// The user timestamp, frame id and user data of a received frame, which are then forgotten.
+    /// The user timestamp, frame id and user data that were stored under that number, which are then forgotten. What
+    /// received frames carried is in the frames themselves.
     #[must_use]
     pub fn lookup_frame_metadata(&self, rtp_timestamp: u32) -> Option<(u64, u32, Vec<u8>)> {
-        let mut state = self.inner.lock();
-        let key = i64::from(rtp_timestamp);
-        let entry = state.entries.remove(&key)?;
-        state.order.retain(|kept| *kept != key);
-        Some((entry.user_timestamp, entry.frame_id, entry.user_data))
+        let trailer = self.trailers.take(i64::from(rtp_timestamp))?;
+        Some((
+            trailer.user_timestamp,
+            trailer.frame_id,
+            trailer.user_data.clone(),
+        ))
     }
 
-    /// Keeps a frame's metadata until the frame is sent.
+    /// Keeps the metadata of the frame that is captured with that `timestamp_us` until it is sent. A field that is 0 or
+    /// empty is not sent.
     pub fn store_frame_metadata(
         &self,
         capture_timestamp_us: i64,
@@ -132,66 +115,108 @@ impl PacketTrailerHandler {
         frame_id: u32,
         user_data: &[u8],
     ) {
-        let mut state = self.inner.lock();
-        let entry = Entry {
+        let trailer = FrameTrailer {
             user_timestamp,
             frame_id,
             user_data: user_data.to_vec(),
         };
-        if state.entries.insert(capture_timestamp_us, entry).is_none() {
-            state.order.push_back(capture_timestamp_us);
-        }
-        if state.order.len() > MOST_ENTRIES
-            && let Some(oldest) = state.order.pop_front()
-        {
-            state.entries.remove(&oldest);
-        }
+        self.trailers.store(capture_timestamp_us, Arc::new(trailer));
     }
 
-    /// Sets or removes who is told of local frames' stages.
+    /// A source captured a frame.
+    pub(crate) fn captured(&self, captured_us: i64, metadata: Option<&FrameMetadata>) {
+        let trailer = metadata.map(|metadata| Arc::new(metadata.to_trailer()));
+        if let Some(trailer) = &trailer {
+            self.trailers.store(captured_us, trailer.clone());
+        }
+        self.trailers.reached(Stage::Captured, trailer.as_deref());
+    }
+
+    /// Sets or removes who is told of local frames' stages. Called on the media's threads, without a lock held.
     pub fn set_publish_timing_observer(&self, observer: Option<PublishTimingObserver>) {
-        self.inner.lock().publish_observer = observer;
+        self.trailers.observe(observer.map(|observer| {
+            Arc::new(move |stage, capture_timestamp_us, frame_id| {
+                let stage = match stage {
+                    Stage::Captured => PublishTimingStage::EncoderUpload,
+                    Stage::Encoded => PublishTimingStage::EncoderOutput,
+                    Stage::Packetized => PublishTimingStage::WebrtcPacketize,
+                    Stage::Received | Stage::Decoding | Stage::Decoded => return,
+                };
+                observer(PublishTimingEvent {
+                    stage,
+                    timestamp_us: now_us(),
+                    capture_timestamp_us,
+                    frame_id: (frame_id != 0).then_some(frame_id),
+                });
+            }) as Arc<dyn Fn(Stage, u64, u32) + Send + Sync>
+        }));
     }
 
-    /// Sets or removes who is told of remote frames' stages.
+    /// Sets or removes who is told of remote frames' stages. Called on the media's threads, without a lock held.
     pub fn set_subscribe_timing_observer(&self, observer: Option<SubscribeTimingObserver>) {
-        self.inner.lock().subscribe_observer = observer;
+        self.trailers.observe(observer.map(|observer| {
+            Arc::new(move |stage, capture_timestamp_us, frame_id| {
+                let stage = match stage {
+                    Stage::Received => SubscribeTimingStage::WebrtcReceive,
+                    Stage::Decoding => SubscribeTimingStage::DecoderUpload,
+                    Stage::Decoded => SubscribeTimingStage::DecoderOutput,
+                    Stage::Captured | Stage::Encoded | Stage::Packetized => return,
+                };
+                observer(SubscribeTimingEvent {
+                    stage,
+                    timestamp_us: now_us(),
+                    capture_timestamp_us,
+                    frame_id: (frame_id != 0).then_some(frame_id),
+                });
+            }) as Arc<dyn Fn(Stage, u64, u32) + Send + Sync>
+        }));
     }
 }
 
 impl fmt::Debug for PacketTrailerHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.inner.lock();
         f.debug_struct("PacketTrailerHandler")
-            .field("enabled", &state.enabled)
-            .field("entries", &state.entries.len())
-            .field("publish_observer", &state.publish_observer.is_some())
-            .field("subscribe_observer", &state.subscribe_observer.is_some())
+            .field("trailers", &self.trailers)
             .finish()
     }
+}
+
+fn now_us() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A handler for what a sender sends.
 #[must_use]
 pub fn create_sender_handler(
     _peer_factory: &PeerConnectionFactory,
-    _sender: &RtpSender,
+    sender: &RtpSender,
 ) -> PacketTrailerHandler {
-    PacketTrailerHandler::new()
+    let handler = PacketTrailerHandler::new();
+    let transform = sender.media().send_transform();
+    transform.set_trailers(handler.trailers.clone());
+    handler
 }
 
-/// A handler for what a receiver receives.
+/// A handler for what a receiver receives, until the peer takes that source away.
 #[must_use]
 pub fn create_receiver_handler(
     _peer_factory: &PeerConnectionFactory,
-    _receiver: &RtpReceiver,
+    receiver: &RtpReceiver,
 ) -> PacketTrailerHandler {
-    PacketTrailerHandler::new()
+    let handler = PacketTrailerHandler::new();
+    if let Some(transform) = receiver.media().recv_transform() {
+        transform.set_trailers(handler.trailers.clone());
+    }
+    handler
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parking_lot::Mutex;
 
     #[test]
     fn metadata_is_found_once() {
@@ -207,8 +232,29 @@ mod tests {
         for time in 0..1_000 {
             handler.store_frame_metadata(time, 0, 0, &[]);
         }
-        assert_eq!(handler.inner.lock().entries.len(), MOST_ENTRIES);
         assert!(handler.lookup_frame_metadata(0).is_none());
+        assert!(handler.lookup_frame_metadata(699).is_none());
+        assert!(handler.lookup_frame_metadata(700).is_some());
         assert!(handler.lookup_frame_metadata(999).is_some());
+    }
+
+    #[test]
+    fn a_captured_frame_is_told_of_with_its_metadata() {
+        let handler = PacketTrailerHandler::new();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let events = told.clone();
+        handler.set_publish_timing_observer(Some(Arc::new(move |event| events.lock().push(event))));
+        let metadata = FrameMetadata {
+            user_timestamp: Some(5),
+            frame_id: None,
+            user_data: None,
+        };
+        handler.captured(1, Some(&metadata));
+        handler.captured(2, None);
+        let told = told.lock();
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[0].stage, PublishTimingStage::EncoderUpload);
+        assert_eq!((told[0].capture_timestamp_us, told[0].frame_id), (5, None));
+        assert_eq!(told[1].capture_timestamp_us, 0);
     }
 }

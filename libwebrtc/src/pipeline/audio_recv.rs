@@ -14,6 +14,7 @@ pub(crate) use lk_media::audio::AudioPacket as IncomingAudio;
 
 use super::audio_sink::{AudioFrames, SinkConfig, SinkSet};
 use super::opus_stream::OpusStream;
+use super::transform::RecvTransform;
 
 /// Sound in one pull.
 const TICK: Duration = Duration::from_millis(10);
@@ -42,6 +43,9 @@ pub(crate) struct AudioRecv {
 #[derive(Debug)]
 struct Shared {
     handle: Handle,
+    transform: Arc<RecvTransform>,
+    /// Decrypted packets, one after the other.
+    opened: Mutex<Vec<u8>>,
     state: Mutex<State>,
 }
 
@@ -76,9 +80,21 @@ impl AudioRecv {
         Ok(Self {
             shared: Arc::new(Shared {
                 handle,
+                transform: Arc::default(),
+                opened: Mutex::default(),
                 state: Mutex::new(state),
             }),
         })
+    }
+
+    /// What decrypts its packets.
+    pub(crate) fn transform(&self) -> &Arc<RecvTransform> {
+        &self.shared.transform
+    }
+
+    /// What came so far is of no use: it was taken in before its cryptor was there.
+    pub(crate) fn forget(&self) {
+        self.shared.state.lock().jitter.reset();
     }
 
     /// Takes other payload types from now on, as after a renegotiation.
@@ -88,6 +104,20 @@ impl AudioRecv {
 
     /// Takes a packet in. Payload types other than the two known ones, and malformed RED, are ignored.
     pub(crate) fn push(&self, pt: Pt, packet: &IncomingAudio<'_>) {
+        let params = self.shared.state.lock().params;
+        if pt != params.opus_pt && Some(pt) != params.red_pt {
+            return;
+        }
+        // Taken out, so that no lock is held while somebody is told of keys.
+        let mut opened = std::mem::take(&mut *self.shared.opened.lock());
+        let transform = &self.shared.transform;
+        if let Some(payload) = transform.audio(packet.ssrc, packet.payload, &mut opened) {
+            self.insert(pt, &IncomingAudio { payload, ..*packet });
+        }
+        *self.shared.opened.lock() = opened;
+    }
+
+    fn insert(&self, pt: Pt, packet: &IncomingAudio<'_>) {
         let mut state = self.shared.state.lock();
         if state.ended || !state.insert(pt, packet) || state.pulling {
             return;
@@ -126,6 +156,8 @@ impl AudioRecv {
         let mut state = self.shared.state.lock();
         state.sinks.end_current();
         state.jitter.reset();
+        drop(state);
+        self.shared.transform.ended();
     }
 
     /// Figures up to now.

@@ -15,6 +15,7 @@ mod opus_stream;
 mod tap;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transform;
 pub(crate) mod video_recv;
 pub(crate) mod video_send;
 pub(crate) mod video_source;

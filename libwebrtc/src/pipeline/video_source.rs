@@ -13,6 +13,8 @@ pub(crate) struct CapturedPicture {
     pub(crate) rotation: Rotation,
     /// When it was captured.
     pub(crate) captured: Instant,
+    /// The same by the program's clock, microseconds.
+    pub(crate) captured_us: i64,
 }
 
 /// A frame that the program encoded itself. Clones share the bytes.
@@ -20,6 +22,8 @@ pub(crate) struct CapturedPicture {
 pub(crate) struct CapturedFrame {
     pub(crate) frame: Arc<EncodedVideo>,
     pub(crate) captured: Instant,
+    /// The same by the program's clock, microseconds.
+    pub(crate) captured_us: i64,
 }
 
 /// Somebody who sends what a source captures. Both calls come from the program's threads and must not block.

@@ -12,7 +12,7 @@ use std::time::Instant;
 use lk_engine::{ChannelKey, Engine, Event, IncomingRtp, KeyframeKind, LocalCandidate, Transport};
 use lk_jsep::plan::{IceParameters, Plan};
 use lk_net::UdpSockets;
-use lk_types::{Mid, Ssrc};
+use lk_types::{MediaKind, Mid, Ssrc};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
@@ -457,6 +457,12 @@ impl Actor {
             } => self.senders.receiver_report(ssrc, fraction_lost),
             Event::Remb { bitrate, .. } => self.senders.limited(bitrate),
             Event::Bandwidth(bitrate) => self.senders.estimated(bitrate),
+            Event::RoundTrip(rtt) => {
+                self.receive_limit.set_rtt(rtt);
+                for entry in self.media.values() {
+                    entry.media().set_rtt(rtt);
+                }
+            }
             Event::ChannelOpen(key) => {
                 let id = self.engine.channel_id(key);
                 if let Some(channel) = self.channels.get(&key) {
@@ -497,9 +503,11 @@ impl Actor {
     }
 
     fn incoming(&mut self, packet: &IncomingRtp) {
-        self.receive_limit.packet(packet);
-        if let Some(entry) = self.media.get(&packet.mid) {
-            entry.media().receive(packet);
+        let media = self.media.get(&packet.mid).map(MediaEntry::media);
+        let video = media.is_some_and(|media| media.kind() == MediaKind::Video);
+        self.receive_limit.packet(packet, video);
+        if let Some(media) = media {
+            media.receive(packet);
         }
     }
 

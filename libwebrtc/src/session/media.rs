@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lk_engine::{IncomingRtp, SenderReport};
 use lk_jsep::plan::MediaPlan;
@@ -17,6 +18,7 @@ use super::actor::Command;
 use crate::audio_track::RtcAudioTrack;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::pipeline::audio_recv::{AudioRecv, AudioRecvParams, IncomingAudio};
+use crate::pipeline::transform::{RecvTransform, SendTransform};
 use crate::pipeline::video_recv::{IncomingVideo, VideoRecv};
 use crate::rtp_sender::SenderSettings;
 use crate::video_sink::VideoSinks;
@@ -42,6 +44,8 @@ pub(crate) struct TransceiverMedia {
     video: Option<VideoRecv>,
     /// What the application set for the sender beside what is negotiated.
     settings: SenderSettings,
+    /// Between the sender's encoders and packets, whichever pipeline runs.
+    send_transform: Arc<SendTransform>,
 }
 
 impl TransceiverMedia {
@@ -88,6 +92,7 @@ impl TransceiverMedia {
             audio,
             video,
             settings: SenderSettings::default(),
+            send_transform: Arc::default(),
         }
     }
 
@@ -111,6 +116,16 @@ impl TransceiverMedia {
         &self.settings
     }
 
+    pub(crate) fn send_transform(&self) -> &Arc<SendTransform> {
+        &self.send_transform
+    }
+
+    /// Between the receiver's packets and its decoder; `None` where there is no decoder.
+    pub(crate) fn recv_transform(&self) -> Option<&Arc<RecvTransform>> {
+        let video = self.video.as_ref().map(VideoRecv::transform);
+        video.or_else(|| self.audio.as_ref().map(AudioRecv::transform))
+    }
+
     pub(crate) fn receiver_track(&self) -> MediaStreamTrack {
         self.receiver_track.clone()
     }
@@ -125,11 +140,15 @@ impl TransceiverMedia {
         self.video.as_ref()
     }
 
+    /// The path's round trip time, for those who wait for retransmissions.
+    pub(crate) fn set_rtt(&self, rtt: Duration) {
+        if let Some(video) = &self.video {
+            video.set_rtt(rtt);
+        }
+    }
+
     /// A packet came in for the m-line.
     pub(crate) fn receive(&self, packet: &IncomingRtp) {
-        if self.receiver_track.withheld() {
-            return;
-        }
         if let Some(audio) = &self.audio {
             audio.push(
                 packet.pt,

@@ -1,6 +1,6 @@
 //! What the path to us carries, told to a peer that asks for it (REMB).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lk_engine::{Engine, IncomingRtp};
 use lk_jsep::plan::Plan;
@@ -43,13 +43,22 @@ impl ReceiveLimit {
         }
     }
 
-    pub(super) fn packet(&mut self, packet: &IncomingRtp) {
+    /// Takes the round trip time, by which the sender's answer comes.
+    pub(super) fn set_rtt(&mut self, rtt: Duration) {
+        if let Some(estimator) = &mut self.estimator {
+            estimator.set_rtt(rtt);
+        }
+    }
+
+    /// Takes a packet in. Only video is named in messages: LiveKit's server follows the reports of one source, the first
+    /// named where it knows none, and ignores all of them for good where that one is not video.
+    pub(super) fn packet(&mut self, packet: &IncomingRtp, video: bool) {
         let (Some(estimator), Some(sent)) = (&mut self.estimator, packet.sent) else {
             return;
         };
         estimator.on_packet(packet.arrival, sent, packet.payload.len() + OVERHEAD);
         self.known |= estimator.is_overused();
-        if !self.sources.contains(&packet.ssrc) && self.sources.len() < MOST_SOURCES {
+        if video && !self.sources.contains(&packet.ssrc) && self.sources.len() < MOST_SOURCES {
             self.sources.push(packet.ssrc);
         }
     }
@@ -61,7 +70,8 @@ impl ReceiveLimit {
 
     /// Tells the peer, where it is time to.
     pub(super) fn tell(&mut self, engine: &mut Engine, now: Instant) {
-        let Some(estimator) = self.estimator.as_mut().filter(|_| self.known) else {
+        let told = self.known && !self.sources.is_empty();
+        let Some(estimator) = self.estimator.as_mut().filter(|_| told) else {
             return;
         };
         if let Some(bitrate) = estimator.due(now) {

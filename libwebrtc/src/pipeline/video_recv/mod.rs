@@ -11,14 +11,16 @@ mod worker;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use lk_media::video::{AssembledFrame, FrameBuffer, FrameBufferConfig, RtpPacket};
+use lk_media::video::{AssembledFrame, FrameBuffer, FrameBufferConfig, FrameTrailer, RtpPacket};
 use lk_types::{Codec, I420Picture, Pt, Rotation, Ssrc};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
 pub(crate) use stats::VideoRecvStats;
+
+use super::transform::RecvTransform;
 
 /// Frames, and bytes of them, that wait for the decoder or for somebody who watches: some two seconds. Behind more of
 /// them a key frame is there sooner.
@@ -31,6 +33,8 @@ pub(crate) struct DecodedPicture {
     pub(crate) rotation: Rotation,
     /// Microseconds of the system's clock, in step with the sender's.
     pub(crate) timestamp_us: i64,
+    /// What came with it.
+    pub(crate) metadata: Option<FrameTrailer>,
 }
 
 /// Who gets the pictures.
@@ -62,6 +66,7 @@ pub(crate) struct VideoRecv {
 struct Shared {
     runtime: Handle,
     sinks: Arc<dyn PictureSink>,
+    transform: Arc<RecvTransform>,
     /// Asks the sender of a source for a key frame.
     ask: Box<dyn Fn(Ssrc) + Send + Sync>,
     state: Mutex<State>,
@@ -72,6 +77,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     codecs: Vec<(Pt, Codec)>,
+    /// Of the path, once it is known.
+    rtt: Option<Duration>,
     stream: Option<Stream>,
     ready: VecDeque<AssembledFrame>,
     ready_bytes: usize,
@@ -101,6 +108,7 @@ impl VideoRecv {
             shared: Arc::new(Shared {
                 runtime,
                 sinks,
+                transform: Arc::default(),
                 ask: Box::new(ask),
                 state: Mutex::default(),
                 news: Condvar::new(),
@@ -109,9 +117,23 @@ impl VideoRecv {
         }
     }
 
+    /// What decrypts its frames.
+    pub(crate) fn transform(&self) -> &Arc<RecvTransform> {
+        &self.shared.transform
+    }
+
     /// Takes the payload types of a new exchange over.
     pub(crate) fn set_codecs(&self, codecs: Vec<(Pt, Codec)>) {
         self.shared.state.lock().codecs = codecs;
+    }
+
+    /// Takes the path's round trip time, which retransmissions are waited for by.
+    pub(crate) fn set_rtt(&self, rtt: Duration) {
+        let mut state = self.shared.state.lock();
+        state.rtt = Some(rtt);
+        if let Some(stream) = &mut state.stream {
+            stream.buffer.set_rtt(rtt);
+        }
     }
 
     /// Takes a packet in. Payload types that are not video, or not known, are ignored.
@@ -141,7 +163,7 @@ impl VideoRecv {
                 return;
             }
             state.forget();
-            state.stream = Stream::new(incoming.ssrc, codec);
+            state.stream = Stream::new(incoming.ssrc, codec, state.rtt);
         }
         let Some(stream) = &mut state.stream else {
             return;
@@ -185,6 +207,7 @@ impl VideoRecv {
             state.forget();
             state.stream = None;
         }
+        self.shared.transform.ended();
         self.shared.sinks.end_streams();
     }
 
@@ -286,8 +309,10 @@ impl State {
 }
 
 impl Stream {
-    fn new(ssrc: Ssrc, codec: Codec) -> Option<Self> {
-        match FrameBuffer::new(codec, FrameBufferConfig::default()) {
+    fn new(ssrc: Ssrc, codec: Codec, rtt: Option<Duration>) -> Option<Self> {
+        let mut config = FrameBufferConfig::default();
+        config.rtt = rtt.unwrap_or(config.rtt);
+        match FrameBuffer::new(codec, config) {
             Ok(buffer) => Some(Self {
                 ssrc,
                 codec,

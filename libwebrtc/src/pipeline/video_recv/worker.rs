@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use lk_codecs::video::VideoDecoder;
-use lk_media::video::AssembledFrame;
+use lk_media::video::{AssembledFrame, FrameTrailer};
 use lk_types::{Codec, I420Picture, Rotation, Ssrc};
 
 use super::clock::MediaClock;
@@ -16,6 +16,8 @@ struct Work {
     codec: Codec,
     rotation: Rotation,
     frame: AssembledFrame,
+    /// What came with it, once it is decrypted.
+    metadata: Option<FrameTrailer>,
     /// It waited for somebody to watch, and newer ones are there: decoded, because they refer to it, and not shown.
     passed: bool,
 }
@@ -26,7 +28,19 @@ const OLD: Duration = Duration::from_millis(500);
 pub(super) fn run(shared: &Arc<Shared>) {
     let mut decoder: Option<(Ssrc, Codec, Box<dyn VideoDecoder>)> = None;
     let mut clock = MediaClock::default();
-    while let Some(work) = next(shared) {
+    // A frame could not be decrypted: what follows refers to it, whoever it was encrypted for.
+    let mut broken = false;
+    while let Some(mut work) = next(shared) {
+        let passes;
+        (passes, work.metadata) = shared.transform.video(work.ssrc, &mut work.frame);
+        if !passes {
+            broken = true;
+            continue;
+        }
+        if std::mem::take(&mut broken) && !work.frame.keyframe {
+            failed(shared, work.ssrc);
+            continue;
+        }
         let known = decoder
             .as_ref()
             .is_some_and(|(ssrc, codec, _)| *ssrc == work.ssrc && *codec == work.codec);
@@ -48,7 +62,10 @@ pub(super) fn run(shared: &Arc<Shared>) {
         shared.stats.lock().decode_time += began.elapsed();
         match decoded {
             Ok(Some(_)) if work.passed => {}
-            Ok(Some(image)) => give(shared, &work, image, began, &mut clock, &**decoder),
+            Ok(Some(image)) => {
+                shared.transform.decoded(work.metadata.as_ref());
+                give(shared, &work, image, began, &mut clock, &**decoder);
+            }
             Ok(None) => {}
             Err(error) => {
                 log::debug!("video source {}: {error}", work.ssrc);
@@ -82,6 +99,7 @@ fn next(shared: &Arc<Shared>) -> Option<Work> {
                     codec: stream.codec,
                     rotation: stream.rotation,
                     frame,
+                    metadata: None,
                 });
             }
             continue;
@@ -153,6 +171,7 @@ fn give(
         image,
         rotation: work.rotation,
         timestamp_us: clock.moment(work.frame.timestamp, arrival),
+        metadata: work.metadata.clone(),
     });
 }
 

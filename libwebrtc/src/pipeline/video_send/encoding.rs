@@ -1,6 +1,6 @@
 //! One RTP stream of a sent track: its encoder, its packetiser and its share of the rate.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use lk_codecs::video::{EncodeRequest, VideoEncoder, VideoEncoderConfig, VideoRates};
@@ -12,6 +12,7 @@ use super::pace::{FrameLimiter, FramerateMeter};
 use super::spatial::SpatialLayers;
 use super::stats::{EncodingStats, Limitation};
 use super::{EncodingParams, OutgoingFrame, VideoSendParams};
+use crate::pipeline::transform::{SendTransform, Sent};
 
 /// Key frames of a stream are at least this far apart: wishes come from every receiver at once. Not more, because the
 /// first viewer's wish follows the stream's first picture closely.
@@ -25,6 +26,7 @@ const HUGE: f64 = 2.5;
 /// What is wanted of one picture, by whatever stream encodes it.
 pub(super) struct Wanted {
     pub(super) captured: Instant,
+    pub(super) captured_us: i64,
     pub(super) rotation: Option<Rotation>,
     /// Of the whole picture, before a stream's divisor.
     pub(super) size: (u32, u32),
@@ -49,6 +51,8 @@ pub(super) struct Encoding {
     rotation: Rotation,
     scaled: I420Picture,
     output: Vec<EncodedVideo>,
+    transform: Arc<SendTransform>,
+    transformed: Vec<EncodedVideo>,
     average_size: f64,
     /// The encoder could not be made for this size; not tried again for it.
     refused: Option<(u32, u32)>,
@@ -67,6 +71,7 @@ impl Encoding {
     pub(super) fn new(
         track: &VideoSendParams,
         params: EncodingParams,
+        transform: Arc<SendTransform>,
         screen: bool,
     ) -> Option<Self> {
         let config = PacketizerConfig {
@@ -99,6 +104,8 @@ impl Encoding {
             rotation: Rotation::None,
             scaled: I420Picture::default(),
             output: Vec::new(),
+            transform,
+            transformed: Vec::new(),
             average_size: 0.0,
             refused: None,
             limit_counted: None,
@@ -230,7 +237,7 @@ impl Encoding {
         self.stats.framerate = framerate;
         self.stats.target_bitrate = bitrate;
         let output = std::mem::take(&mut self.output);
-        let frame = self.send(&output, captured, wanted.rotation);
+        let frame = self.send(&output, captured, wanted.captured_us, wanted.rotation);
         self.output = output;
         frame
     }
@@ -287,6 +294,7 @@ impl Encoding {
         &mut self,
         frame: &EncodedVideo,
         captured: Instant,
+        captured_us: i64,
         framerate: f64,
     ) -> Option<OutgoingFrame> {
         if !self.params.active {
@@ -304,17 +312,30 @@ impl Encoding {
         self.stats.active = true;
         self.stats.framerate = framerate;
         self.stats.implementation = "external";
-        self.send(std::slice::from_ref(frame), captured, None)
+        self.send(std::slice::from_ref(frame), captured, captured_us, None)
     }
 
     fn send(
         &mut self,
         output: &[EncodedVideo],
         captured: Instant,
+        captured_us: i64,
         rotation: Option<Rotation>,
     ) -> Option<OutgoingFrame> {
         let last = output.last()?;
         let size: usize = output.iter().map(|frame| frame.payload.len()).sum();
+        let sent = Sent {
+            ssrc: self.params.ssrc,
+            timestamp: rtp_timestamp(self.params.ssrc, captured),
+            captured_us,
+        };
+        let mut transformed = std::mem::take(&mut self.transformed);
+        let Some(frames) = self.transform.video(output, sent, &mut transformed) else {
+            self.transformed = transformed;
+            // When there is a key again, receivers can begin at once.
+            self.keyframe = true;
+            return None;
+        };
         // Said with every picture that is turned, and with the first that is not any more.
         let rotation = rotation.filter(|now| {
             *now != Rotation::None || std::mem::replace(&mut self.rotation, *now) != *now
@@ -325,17 +346,18 @@ impl Encoding {
         let mut packets = OutgoingFrame::new(
             self.params.ssrc,
             self.pt,
-            rtp_timestamp(self.params.ssrc, captured),
+            sent.timestamp,
             captured,
             rotation,
             size,
         );
         if let Err(error) = self
             .packetizer
-            .packetize(output, |packet| packets.push(&packet))
+            .packetize(frames, |packet| packets.push(&packet))
         {
             log::error!("video stream {}: {error}", self.params.ssrc);
         }
+        self.transformed = transformed;
         let keyframe = output.first().is_some_and(|frame| frame.keyframe);
         if keyframe {
             self.keyframe = false;

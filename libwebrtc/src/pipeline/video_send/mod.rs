@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 pub(crate) use packets::OutgoingFrame;
 pub(crate) use stats::{Limitation, VideoSendStats};
 
+use super::transform::SendTransform;
 use super::video_source::{CapturedFrame, CapturedPicture, VideoSource, VideoTaker};
 
 /// Frames encoded elsewhere that may wait; a program that is further ahead loses a frame and is asked for a key
@@ -150,6 +151,7 @@ impl VideoSend {
     pub(crate) fn spawn(
         runtime: Handle,
         source: &VideoSource,
+        transform: Arc<SendTransform>,
         params: VideoSendParams,
         enabled: bool,
         connected: bool,
@@ -170,7 +172,7 @@ impl VideoSend {
             news: Condvar::new(),
             stats: Mutex::default(),
         });
-        let worker = worker::Worker::new(shared.clone(), source.clone(), out);
+        let worker = worker::Worker::new(shared.clone(), source.clone(), transform, out);
         let thread = std::thread::Builder::new()
             .name("lk-encode".to_owned())
             .spawn(move || super::guarded("video encoder", move || worker.run()))?;

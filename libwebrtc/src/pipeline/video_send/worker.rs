@@ -11,6 +11,7 @@ use super::encoding::{Encoding, Wanted};
 use super::pace::FramerateMeter;
 use super::stats::Limitation;
 use super::{Inbox, OutgoingFrame, Shared, VideoSendParams};
+use crate::pipeline::transform::SendTransform;
 use crate::pipeline::video_source::{CapturedFrame, CapturedPicture, RateAdvice, VideoSource};
 
 /// Assumed until two pictures came.
@@ -25,6 +26,7 @@ const SETTLING: Duration = Duration::from_secs(4);
 pub(super) struct Worker<F> {
     shared: Arc<Shared>,
     source: VideoSource,
+    transform: Arc<SendTransform>,
     out: F,
     params: Option<VideoSendParams>,
     encodings: Vec<Encoding>,
@@ -49,10 +51,16 @@ struct Work {
 }
 
 impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
-    pub(super) fn new(shared: Arc<Shared>, source: VideoSource, out: F) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        source: VideoSource,
+        transform: Arc<SendTransform>,
+        out: F,
+    ) -> Self {
         Self {
             shared,
             source,
+            transform,
             out,
             params: None,
             encodings: Vec::new(),
@@ -133,7 +141,12 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
                     encoding.set_params(wanted.clone());
                     Some(encoding)
                 }
-                None => Encoding::new(&params, wanted.clone(), self.source.is_screen()),
+                None => Encoding::new(
+                    &params,
+                    wanted.clone(),
+                    self.transform.clone(),
+                    self.source.is_screen(),
+                ),
             };
             self.encodings.extend(encoding);
         }
@@ -190,6 +203,7 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
             .any(|(limits, bitrate)| limits.active && *bitrate < limits.target);
         let mut wanted = Wanted {
             captured: now,
+            captured_us: picture.captured_us,
             rotation,
             size: captured,
             source_framerate: framerate,
@@ -254,7 +268,7 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
             self.source.want_keyframe();
             return true;
         }
-        let sent = encoding.pass(frame, captured.captured, framerate);
+        let sent = encoding.pass(frame, captured.captured, captured.captured_us, framerate);
         let goes_on = sent.is_none_or(|frame| (self.out)(frame));
         {
             let mut stats = self.shared.stats.lock();

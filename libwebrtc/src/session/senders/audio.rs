@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::first_sequence;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::pipeline::audio_send::{AudioSend, AudioSendParams, OutgoingAudio};
+use crate::pipeline::transform::SendTransform;
 use crate::session::media::MediaEntry;
 
 /// Milliseconds in a packet where the peer names no other number (RFC 7587 §4.2).
@@ -118,7 +119,11 @@ impl AudioSenders {
             .entry(ssrc)
             .or_insert_with(|| Arc::new(AtomicU64::new(first_sequence(ssrc))));
         let (sequence, packets) = (sequence.clone(), self.packets.clone());
-        let out = move |audio: OutgoingAudio| {
+        let transform = wanted.transform.clone();
+        let out = move |mut audio: OutgoingAudio| {
+            if !transform.audio(ssrc, audio.timestamp, &mut audio.payload) {
+                return;
+            }
             let packet = OutgoingPacket {
                 ssrc,
                 pt: audio.pt,
@@ -186,6 +191,7 @@ impl AudioSenders {
 /// What a sender should be doing.
 struct Wanted {
     track: MediaStreamTrack,
+    transform: Arc<SendTransform>,
     ssrc: Ssrc,
     params: AudioSendParams,
 }
@@ -204,6 +210,7 @@ fn wanted_audio(entry: &MediaEntry) -> Option<Wanted> {
     let params = audio_params(plan, encoding.and_then(|encoding| encoding.max_bitrate))?;
     Some(Wanted {
         track,
+        transform: entry.media().send_transform().clone(),
         ssrc,
         params,
     })

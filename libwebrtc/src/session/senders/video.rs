@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::first_sequence;
 use crate::media_stream_track::MediaStreamTrack;
+use crate::pipeline::transform::SendTransform;
 use crate::pipeline::video_send::{
     EncodingParams, LayerParams, OutgoingFrame, VideoSend, VideoSendParams,
 };
@@ -86,12 +87,19 @@ impl VideoSenders {
 
     /// Starts, changes and stops pipelines so that they match what is negotiated and set.
     pub(super) fn follow(&mut self, media: &[MediaEntry]) {
-        let mut wanted: HashMap<TransceiverId, (RtcVideoTrack, VideoSendParams)> = media
+        let mut wanted: HashMap<
+            TransceiverId,
+            (RtcVideoTrack, VideoSendParams, Arc<SendTransform>),
+        > = media
             .iter()
-            .filter_map(|entry| Some((entry.media().id(), wanted_video(entry)?)))
+            .filter_map(|entry| {
+                let (track, params) = wanted_video(entry)?;
+                let transform = entry.media().send_transform().clone();
+                Some((entry.media().id(), (track, params, transform)))
+            })
             .collect();
         self.active.retain(|id, active| {
-            let Some((track, params)) = wanted.get(id) else {
+            let Some((track, params, _)) = wanted.get(id) else {
                 return false;
             };
             if track.id() != active.track_id {
@@ -104,14 +112,19 @@ impl VideoSenders {
             true
         });
         wanted.retain(|id, _| !self.active.contains_key(id));
-        for (id, (track, params)) in wanted {
-            if let Some(active) = self.start(&track, params) {
+        for (id, (track, params, transform)) in wanted {
+            if let Some(active) = self.start(&track, params, transform) {
                 self.active.insert(id, active);
             }
         }
     }
 
-    fn start(&mut self, track: &RtcVideoTrack, params: VideoSendParams) -> Option<ActiveVideo> {
+    fn start(
+        &mut self,
+        track: &RtcVideoTrack,
+        params: VideoSendParams,
+        transform: Arc<SendTransform>,
+    ) -> Option<ActiveVideo> {
         let source = track.source()?.clone();
         let mut sequences: Vec<(Ssrc, Arc<AtomicU64>)> = params
             .encodings
@@ -147,6 +160,7 @@ impl VideoSenders {
         let pipeline = match VideoSend::spawn(
             self.runtime.clone(),
             &source,
+            transform,
             params.clone(),
             track.passes(),
             self.connected,
