@@ -9,11 +9,11 @@ PYTHON = $(shell scripts/setup.sh --print)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: ## a publisher and a subscriber in a room of a real server, on this library, in under a minute
-	@scripts/setup.sh demo
+demo: ## a publisher and a subscriber in a room of a real server, in under a minute (WEB=1: watch in a browser)
+	@scripts/setup.sh $(if $(WEB),web,demo)
 	@$(MAKE) --no-print-directory build
 	@tests/livekit-server/build.sh
-	@LIVEKIT_LIB_PATH=$(TARGET)/release/liblivekit_ffi.so $(PYTHON) examples/python/demo.py
+	@LIVEKIT_LIB_PATH=$(TARGET)/release/liblivekit_ffi.so WEB=$(WEB) $(PYTHON) examples/demo/demo.py
 
 test: ## every check, from formatting to real rooms (STAGES="rust python" runs only those)
 	@scripts/setup.sh

@@ -5,6 +5,7 @@
 #
 #   scripts/setup.sh           what the build, the tests and the demo need
 #   scripts/setup.sh demo      the same without the browser
+#   scripts/setup.sh web       the same with the browser's packages, for a browser that is there
 #   scripts/setup.sh build     only what the library itself needs
 #   scripts/setup.sh --print   prints the Python interpreter of the tests; installs nothing
 set -euo pipefail
@@ -54,10 +55,8 @@ if [ "$scope" != build ]; then
     want valgrind valgrind
     want nm binutils
 fi
-if [ "$scope" = all ]; then
-    want chromium chromium
-    want npm npm
-fi
+if [ "$scope" = all ]; then want chromium chromium; fi
+if [ "$scope" = all ] || [ "$scope" = web ]; then want npm npm; fi
 
 go_found=$(has go && go env GOVERSION 2>/dev/null | sed 's/^go//' || true)
 go_missing=
@@ -72,7 +71,7 @@ page=$root/tests/browser
 # As for Python: the name holds what the folder was made from. tests/browser/serving.py looks for the same.
 npm_folder=$cache/npm/$(sha256sum < "$page/package-lock.json" | cut -c1-16)
 npm_missing=
-if [ "$scope" = all ] && [ ! -f "$npm_folder/complete" ]; then npm_missing=1; fi
+case $scope in all | web) [ -f "$npm_folder/complete" ] || npm_missing=1 ;; esac
 
 if [ ${#packages[@]} -gt 0 ]; then
     mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)

@@ -81,8 +81,8 @@ impl Host {
             message: Some(request),
         };
         // SAFETY: the one address that a request of ours names is that of `samples` in `say_tone`, which lives on.
-        let memory = unsafe { HostMemory::for_this_call() };
-        Ok(dispatch(&self.server, &memory, request)?)
+        let mut memory = unsafe { HostMemory::for_this_call() };
+        Ok(dispatch(&self.server, &mut memory, request)?)
     }
 
     /// Waits for the event that `wanted` takes, and prints those of the room meanwhile.

@@ -141,6 +141,20 @@ class Page:
     def call(self, function: str, *args: Any) -> Any:
         return self._evaluate(f"page.{function}(...{json.dumps(args)})")
 
+    def until(self, condition: str, seconds: float = 30) -> None:
+        """Waits until an expression holds on the page, whatever page it is."""
+        self._evaluate(
+            f"""new Promise((done, failed) => {{
+                const end = Date.now() + {seconds * 1000};
+                const look = () => {{
+                    if ({condition}) done();
+                    else if (Date.now() < end) setTimeout(look, 50);
+                    else failed(new Error('the page says: ' + document.body.innerText));
+                }};
+                look();
+            }})"""
+        )
+
     def screenshot(self, path: Path) -> str:
         """What the page looks like, written to `path` and returned in base64."""
         picture = self._command("Page.captureScreenshot", format="png")["data"]

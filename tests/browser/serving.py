@@ -30,10 +30,11 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 class Site:
-    """A server on a free port of 127.0.0.1, where a page may use camera and microphone without TLS."""
+    """A server of a folder with an `index.html`, on a free port of 127.0.0.1, where a page may use camera and
+    microphone without TLS."""
 
-    def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(HERE / "page")))
+    def __init__(self, folder: Path = HERE / "page") -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 

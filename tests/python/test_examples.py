@@ -67,11 +67,12 @@ def test_the_smallest_host_in_rust_says_its_tone(stage, kind):
     assert refused.returncode == 1 and refused.stderr.strip(), refused
 
 
-def test_the_demo_measures_its_tone_and_draws_it(kind, tmp_path):
-    picture = tmp_path / "demo.png"
-    printed = _run(kind, str(EXAMPLES / "python" / "demo.py"), DEMO_PICTURE=str(picture))
+def test_the_demo_measures_its_tone_and_its_picture_and_draws_both(kind, tmp_path):
+    printed = _run(kind, str(EXAMPLES / "demo" / "demo.py"), DEMO_FOLDER=str(tmp_path))
     for line in ("connected as publisher", "published TR_", "subscribed to TR_", "measured 4", "data round trip"):
         assert line in printed, printed
     if kind == "ours":
         assert "wait_for_subscription done" in printed
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert " has a PSNR of " in printed, printed
+    for name in ("demo.png", "demo-video.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
