@@ -56,6 +56,7 @@ pub mod native {
 
     use super::{EncodedRateControl, VideoResolution};
     use crate::native::packet_trailer::PacketTrailerHandler;
+    use crate::pipeline::capture_clock::CaptureClock;
     use crate::pipeline::video_source::{CapturedFrame, CapturedPicture, VideoSource};
     use crate::video_frame::native::{DmaBufPixelFormat, NativeBuffer};
     use crate::video_frame::{
@@ -76,6 +77,7 @@ pub mod native {
         resolution: VideoResolution,
         source: VideoSource,
         sinks: VideoSinks,
+        clock: Mutex<CaptureClock>,
         packet_trailer: Mutex<Option<PacketTrailerHandler>>,
     }
 
@@ -110,11 +112,13 @@ pub mod native {
 
         fn with(resolution: VideoResolution, is_screencast: bool, encoded: bool) -> Self {
             let (sinks, packet_trailer) = (VideoSinks::default(), Mutex::new(None));
+            let clock = Mutex::default();
             Self {
                 inner: Arc::new(Inner {
                     resolution,
                     source: VideoSource::new(is_screencast, encoded),
                     sinks,
+                    clock,
                     packet_trailer,
                 }),
             }
@@ -166,7 +170,7 @@ pub mod native {
             self.inner.source.push_picture(&CapturedPicture {
                 image: Arc::new(image.into_picture()),
                 rotation: rotation.into(),
-                captured: Instant::now(),
+                captured: self.moment(captured_us),
                 captured_us,
             })
         }
@@ -176,6 +180,11 @@ pub mod native {
             if let Some(handler) = &*self.inner.packet_trailer.lock() {
                 handler.captured(captured_us, metadata);
             }
+        }
+
+        /// When the program's clock stood there, by ours.
+        fn moment(&self, captured_us: i64) -> Instant {
+            self.inner.clock.lock().moment(captured_us, Instant::now())
         }
 
         /// Captures a DMA-BUF; `pixel_format` is 0 for NV12 and anything else for YUV420M. False: nobody here
@@ -240,8 +249,22 @@ pub mod native {
             })
         }
 
+        /// The codec in which a track on the source is published; `None` where none is.
+        #[must_use]
+        pub fn published_codec(&self) -> Option<EncodedVideoCodec> {
+            Some(match self.inner.source.codec()? {
+                Codec::H264 => EncodedVideoCodec::H264,
+                Codec::H265 => EncodedVideoCodec::H265,
+                Codec::Vp8 => EncodedVideoCodec::VP8,
+                Codec::Vp9 => EncodedVideoCodec::VP9,
+                Codec::Av1 => EncodedVideoCodec::AV1,
+                _ => return None,
+            })
+        }
+
         /// Captures a frame that the program encoded. False where it is not sent: the source is not for encoded
-        /// frames, nobody publishes it, or frames before it were lost and it is not a key frame.
+        /// frames, nobody publishes it, it is published in another codec, or frames before it were lost and it is not
+        /// a key frame, which is then [asked for](Self::take_keyframe_request).
         pub fn capture_encoded_frame(&self, frame: &EncodedVideoFrame<'_>) -> bool {
             if !self.inner.source.is_encoded() || frame.payload.is_empty() {
                 return false;
@@ -266,7 +289,7 @@ pub mod native {
             self.note(captured_us, frame.frame_metadata.as_ref());
             self.inner.source.push_frame(&CapturedFrame {
                 frame: Arc::new(encoded),
-                captured: Instant::now(),
+                captured: self.moment(captured_us),
                 captured_us,
             })
         }

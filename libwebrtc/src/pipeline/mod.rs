@@ -9,6 +9,7 @@ pub(crate) mod audio_recv;
 pub(crate) mod audio_send;
 pub(crate) mod audio_sink;
 pub(crate) mod audio_source;
+pub(crate) mod capture_clock;
 pub(crate) mod level;
 mod opus_packets;
 mod opus_stream;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use lk_types::{EncodedVideo, I420Picture, Rotation};
+use lk_types::{Codec, EncodedVideo, I420Picture, Rotation};
 use parking_lot::Mutex;
 
 /// A picture that the program captured. Clones share the pixels.
@@ -26,12 +26,25 @@ pub(crate) struct CapturedFrame {
     pub(crate) captured_us: i64,
 }
 
-/// Somebody who sends what a source captures. Both calls come from the program's threads and must not block.
+/// What became of a frame that the program encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is on its way.
+    Yes,
+    /// It is of no use now: nobody receives, or the track is muted.
+    No,
+    /// Nobody could decode it: frames before it are missing.
+    NeedsKeyframe,
+}
+
+/// Somebody who sends what a source captures. All calls come from the program's threads and must not block.
 pub(crate) trait VideoTaker: Send + Sync {
     /// Takes a picture; false where it is of no use now.
     fn take_picture(&self, picture: &CapturedPicture) -> bool;
-    /// Takes an encoded frame; false where it is of no use now.
-    fn take_frame(&self, frame: &CapturedFrame) -> bool;
+    /// Takes an encoded frame.
+    fn take_frame(&self, frame: &CapturedFrame) -> Taken;
+    /// The codec it sends.
+    fn codec(&self) -> Codec;
 }
 
 /// What the program should know of the path, for frames that it encodes itself.
@@ -112,9 +125,20 @@ impl VideoSource {
 
     /// Gives an encoded frame to all who send; says whether anybody took it.
     pub(crate) fn push_frame(&self, frame: &CapturedFrame) -> bool {
-        self.takers()
-            .into_iter()
-            .fold(false, |taken, taker| taker.take_frame(frame) | taken)
+        let mut sent = false;
+        for taker in self.takers() {
+            match taker.take_frame(frame) {
+                Taken::Yes => sent = true,
+                Taken::No => {}
+                Taken::NeedsKeyframe => self.want_keyframe(),
+            }
+        }
+        sent
+    }
+
+    /// The codec that the source's track was published in, where somebody sends it.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.takers().first().map(|taker| taker.codec())
     }
 
     fn takers(&self) -> Vec<Arc<dyn VideoTaker>> {
@@ -131,12 +155,13 @@ impl VideoSource {
         self.inner.feedback.lock().keyframe = true;
     }
 
-    /// Says what the path carries; the program is told where it changed by a twentieth or more.
+    /// Says what the path carries; the program is told where it changed by a twentieth or more, or the pictures' rate by
+    /// a tenth, which is only measured.
     pub(crate) fn advise(&self, advice: RateAdvice) {
         let mut feedback = self.inner.feedback.lock();
         let news = feedback.last.is_none_or(|last| {
             last.bitrate.abs_diff(advice.bitrate) * 20 >= last.bitrate
-                || (last.framerate - advice.framerate).abs() >= 0.5
+                || (last.framerate - advice.framerate).abs() * 10.0 >= last.framerate
         });
         if news {
             feedback.last = Some(advice);
@@ -170,6 +195,11 @@ mod tests {
         source.advise(advice(1_000_000));
         assert_eq!(source.take_advice(), Some(advice(1_000_000)));
         source.advise(advice(1_010_000));
+        assert_eq!(source.take_advice(), None);
+        source.advise(RateAdvice {
+            framerate: 28.0,
+            ..advice(1_000_000)
+        });
         assert_eq!(source.take_advice(), None);
         source.advise(advice(800_000));
         source.advise(advice(500_000));

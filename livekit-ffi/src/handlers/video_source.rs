@@ -124,8 +124,21 @@ pub(crate) fn capture_encoded(
         ));
     }
     let payload = memory.bytes("buffer.data_ptr", request.buffer.data_ptr, length)?;
+    let wire_codec = codec;
+    let codec = codec.into();
+    if object
+        .source
+        .published_codec()
+        .is_some_and(|published| published != codec)
+    {
+        return Err(FfiError::field(
+            "codec",
+            wire_codec.as_str_name(),
+            "the track is published in another codec",
+        ));
+    }
     let accepted = object.source.capture_encoded_frame(&EncodedVideoFrame {
-        codec: codec.into(),
+        codec,
         payload,
         timestamp_us: request.timestamp_us,
         frame_type: frame_type.into(),

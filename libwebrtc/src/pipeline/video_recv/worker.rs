@@ -30,6 +30,8 @@ pub(super) fn run(shared: &Arc<Shared>) {
     let mut clock = MediaClock::default();
     // A frame could not be decrypted: what follows refers to it, whoever it was encrypted for.
     let mut broken = false;
+    // There is no decoder for it, which was said.
+    let mut unknown = None;
     while let Some(mut work) = next(shared) {
         let passes;
         (passes, work.metadata) = shared.transform.video(work.ssrc, &mut work.frame);
@@ -49,7 +51,9 @@ pub(super) fn run(shared: &Arc<Shared>) {
             decoder = match lk_codecs::video::decoder(work.codec) {
                 Ok(decoder) => Some((work.ssrc, work.codec, decoder)),
                 Err(error) => {
-                    log::error!("video source {}: {error}", work.ssrc);
+                    if unknown.replace(work.codec) != Some(work.codec) {
+                        log::error!("video source {}: {error}", work.ssrc);
+                    }
                     None
                 }
             };

@@ -12,6 +12,7 @@ use super::pace::{FrameLimiter, FramerateMeter};
 use super::spatial::SpatialLayers;
 use super::stats::{EncodingStats, Limitation};
 use super::{EncodingParams, OutgoingFrame, VideoSendParams};
+use crate::pipeline::video_source::RateAdvice;
 use crate::pipeline::transform::{SendTransform, Sent};
 
 /// Key frames of a stream are at least this far apart: wishes come from every receiver at once. Not more, because the
@@ -124,6 +125,7 @@ impl Encoding {
         if !params.active {
             // Its memory is free while nobody watches; it comes back with a key frame.
             self.encoder = None;
+            self.last_keyframe = None;
         }
         match &mut self.spatial {
             Some(spatial) if params.layers.len() == self.params.layers.len() => {
@@ -164,9 +166,12 @@ impl Encoding {
         }
     }
 
-    /// What it may send of so much.
-    pub(super) fn cap(&self, bitrate: u64) -> u64 {
-        bitrate.min(self.params.max_bitrate.unwrap_or(u64::MAX))
+    /// What the program's own encoder may send of so much.
+    pub(super) fn advice(&self, bitrate: u64, framerate: f64) -> RateAdvice {
+        RateAdvice {
+            bitrate: bitrate.min(self.params.max_bitrate.unwrap_or(u64::MAX)),
+            framerate: framerate.min(self.params.max_framerate.unwrap_or(f64::MAX)),
+        }
     }
 
     /// Encodes the picture in this stream's size; `None` where nothing is to be sent. `bitrate` 0 means that there
@@ -295,23 +300,17 @@ impl Encoding {
         frame: &EncodedVideo,
         captured: Instant,
         captured_us: i64,
-        framerate: f64,
+        advice: RateAdvice,
     ) -> Option<OutgoingFrame> {
-        if !self.params.active {
-            return None;
-        }
-        if frame.codec != self.codec {
-            log::warn!(
-                "video stream {}: a frame of {} in a stream of {} is dropped",
-                self.params.ssrc,
-                frame.codec,
-                self.codec
-            );
+        // Another codec was agreed on since the frame was taken.
+        if !self.params.active || frame.codec != self.codec {
             return None;
         }
         self.stats.active = true;
-        self.stats.framerate = framerate;
+        self.stats.framerate = advice.framerate;
+        self.stats.target_bitrate = advice.bitrate;
         self.stats.implementation = "external";
+        self.limit(Limitation::None);
         self.send(std::slice::from_ref(frame), captured, captured_us, None)
     }
 

@@ -24,7 +24,7 @@ pub(crate) use packets::OutgoingFrame;
 pub(crate) use stats::{Limitation, VideoSendStats};
 
 use super::transform::SendTransform;
-use super::video_source::{CapturedFrame, CapturedPicture, VideoSource, VideoTaker};
+use super::video_source::{CapturedFrame, CapturedPicture, Taken, VideoSource, VideoTaker};
 
 /// Frames encoded elsewhere that may wait; a program that is further ahead loses a frame and is asked for a key
 /// frame.
@@ -94,6 +94,8 @@ struct Inbox {
     /// A frame was lost in front of the queue: nothing but a key frame may follow.
     frame_lost: bool,
     params: Option<VideoSendParams>,
+    /// Of the newest parameters.
+    codec: Codec,
     /// Sources that somebody wants a key frame of.
     keyframes: Vec<Ssrc>,
     /// What all streams together may send, bit/s.
@@ -123,22 +125,26 @@ impl VideoTaker for Shared {
         true
     }
 
-    fn take_frame(&self, frame: &CapturedFrame) -> bool {
+    fn take_frame(&self, frame: &CapturedFrame) -> Taken {
         let mut inbox = self.inbox.lock();
-        if !inbox.enabled || !inbox.connected || inbox.stop {
-            return false;
+        if !inbox.enabled || !inbox.connected || inbox.stop || frame.frame.codec != inbox.codec {
+            return Taken::No;
         }
         if frame.frame.keyframe {
             inbox.frame_lost = false;
         }
         if inbox.frame_lost || inbox.frames.len() >= WAITING_FRAMES {
             inbox.frame_lost = true;
-            return false;
+            return Taken::NeedsKeyframe;
         }
         inbox.frames.push_back(frame.clone());
         drop(inbox);
         self.news.notify_one();
-        true
+        Taken::Yes
+    }
+
+    fn codec(&self) -> Codec {
+        self.inbox.lock().codec
     }
 }
 
@@ -161,7 +167,8 @@ impl VideoSend {
             inbox: Mutex::new(Inbox {
                 picture: None,
                 frames: VecDeque::new(),
-                frame_lost: false,
+                frame_lost: true,
+                codec: params.codec,
                 params: Some(params),
                 keyframes: Vec::new(),
                 bitrate: None,
@@ -188,7 +195,10 @@ impl VideoSend {
 
     /// Takes newly negotiated parameters.
     pub(crate) fn set_params(&self, params: VideoSendParams) {
-        self.shared.change(|inbox| inbox.params = Some(params));
+        self.shared.change(|inbox| {
+            inbox.codec = params.codec;
+            inbox.params = Some(params);
+        });
     }
 
     /// Mutes and unmutes: a disabled track encodes and sends nothing.

@@ -12,7 +12,7 @@ use super::pace::FramerateMeter;
 use super::stats::Limitation;
 use super::{Inbox, OutgoingFrame, Shared, VideoSendParams};
 use crate::pipeline::transform::SendTransform;
-use crate::pipeline::video_source::{CapturedFrame, CapturedPicture, RateAdvice, VideoSource};
+use crate::pipeline::video_source::{CapturedFrame, CapturedPicture, VideoSource};
 
 /// Assumed until two pictures came.
 const DEFAULT_FRAMERATE: f64 = 30.0;
@@ -257,10 +257,8 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
         let Some(encoding) = self.encodings.first_mut() else {
             return true;
         };
-        self.source.advise(RateAdvice {
-            bitrate: encoding.cap(self.bitrate),
-            framerate,
-        });
+        let advice = encoding.advice(self.bitrate, framerate);
+        self.source.advise(advice);
         if frame.keyframe {
             self.in_sync = true;
         } else if !self.in_sync || encoding.awaits_keyframe() {
@@ -268,7 +266,7 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
             self.source.want_keyframe();
             return true;
         }
-        let sent = encoding.pass(frame, captured.captured, captured.captured_us, framerate);
+        let sent = encoding.pass(frame, captured.captured, captured.captured_us, advice);
         let goes_on = sent.is_none_or(|frame| (self.out)(frame));
         {
             let mut stats = self.shared.stats.lock();
