@@ -78,6 +78,7 @@ def test_one_who_leaves_is_gone_for_the_others(pair):
     assert order == ["track_unsubscribed", "track_unpublished", "participant_disconnected"]
 
 
+@pytest.mark.ours("publisher")
 def test_the_one_who_leaves_hears_of_it_once(pair):
     alice, _bob = pair.enter()
     alice.call("disconnect")

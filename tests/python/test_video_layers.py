@@ -20,6 +20,31 @@ def test_a_viewer_who_asks_for_less_gets_a_smaller_picture(pair, codec):
     bob.call("see", count=5, width=960, height=540)
 
 
+def test_a_viewer_who_shows_it_small_gets_a_smaller_picture(pair):
+    alice, bob = pair.enter()
+    alice.call("publish_video", width=960, height=540, rate=30, simulcast=True)
+    bob.expect("track_subscribed", name="video")
+    bob.call("watch")
+    bob.call("see", count=1, width=960, height=540)
+    bob.call("dimension", width=300, height=160)
+    bob.call("see", count=10, width=320, height=180)
+    bob.call("dimension", width=1920, height=1080)
+    bob.call("see", count=5, width=960, height=540)
+
+
+@pytest.mark.ours("publisher")
+def test_nothing_is_encoded_while_no_viewer_shows_it(pair):
+    alice, bob = pair.enter(dynacast=True)
+    alice.call("publish_video", width=640, height=360, rate=30, simulcast=True)
+    bob.expect("track_subscribed", name="video")
+    bob.call("watch")
+    bob.call("see", count=5)
+    bob.call("enable", track="video", enabled=False)
+    alice.call("layers", widths=[], timeout=30)
+    bob.call("enable", track="video", enabled=True)
+    bob.call("see", count=5, width=640, height=360)
+
+
 @pytest.mark.ours("publisher")
 @pytest.mark.parametrize("mode", ["L3T3_KEY", "L2T2", "L1T3"])
 @pytest.mark.parametrize("codec", ["VP9", "AV1"])

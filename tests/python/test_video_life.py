@@ -65,6 +65,19 @@ def test_the_stream_ends_when_the_track_is_unpublished_and_another_one_follows(p
         bob.call("close_eye", track=name)
 
 
+def test_a_track_comes_again_in_another_codec(pair):
+    alice, bob = pair.enter()
+    for codec in ("VP8", "H264", "AV1", "VP9"):
+        alice.call("publish_video", name=codec, width=320, height=180, rate=30, codec=codec)
+        facts = bob.expect("track_subscribed", name=codec)["facts"]
+        assert facts["mime_type"].lower() == f"video/{codec}".lower()
+        bob.call("watch", track=codec)
+        assert bob.call("see", track=codec, count=5)[-1]["psnr"] > 24
+        bob.call("close_eye", track=codec)
+        alice.call("unpublish", name=codec)
+        bob.expect("track_unsubscribed", name=codec)
+
+
 def test_two_publishers_are_told_apart(pair):
     alice, bob = pair.enter()
     carol = pair.stage.join(pair.publishing, "carol")

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 PEER = Path(__file__).with_name("peer.py")
-JOIN_SECONDS = 15.0
+CALL_SECONDS = 30.0
 
 
 class PeerError(Exception):
@@ -22,9 +23,10 @@ class PeerError(Exception):
 
 
 class Peer:
-    """A process on `library` (None: the one inside the installed SDK). Every wait is bounded."""
+    """A process on `library` (None: the one inside the installed SDK). Every wait is bounded. `prefix` is a command
+    that runs the one behind it, in a network namespace for instance."""
 
-    def __init__(self, library: Path | None, label: str, log: Path) -> None:
+    def __init__(self, library: Path | None, label: str, log: Path, prefix: Sequence[str] = ()) -> None:
         env = {key: value for key, value in os.environ.items() if key != "LIVEKIT_LIB_PATH"}
         if library is not None:
             env["LIVEKIT_LIB_PATH"] = str(library)
@@ -32,7 +34,7 @@ class Peer:
         self.log = log
         with log.open("ab") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-u", str(PEER)],
+                [*prefix, sys.executable, "-u", str(PEER)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=err,
@@ -71,7 +73,7 @@ class Peer:
             raise PeerError(f"{self.label} has ended: {self.tail()}") from error
         return future
 
-    def call(self, op: str, timeout: float = JOIN_SECONDS, **args: Any) -> Any:
+    def call(self, op: str, timeout: float = CALL_SECONDS, **args: Any) -> Any:
         """Runs an operation to its end, at most `timeout` seconds."""
         try:
             return self.start(op, **args).result(timeout)

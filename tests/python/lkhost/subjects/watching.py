@@ -19,8 +19,9 @@ from .held import Held, ask, facts
 class Eye:
     """Watches one video track and measures every picture."""
 
-    def __init__(self, stream: rtc.VideoStream) -> None:
+    def __init__(self, stream: rtc.VideoStream, compare: bool) -> None:
         self.stream = stream
+        self.compare = compare
         self.seen: list[pictures.Seen] = []
         self.times: list[float] = []
         self.rotations: list[int] = []
@@ -45,7 +46,7 @@ class Eye:
                 if frame.type != rtc.VideoBufferType.I420:
                     raise ValueError(f"asked for I420, got {frame.type}")
                 data = np.frombuffer(frame.data, dtype=np.uint8)
-                seen = pictures.measure(data, frame.width, frame.height)
+                seen = pictures.measure(data, frame.width, frame.height, self.compare)
                 async with self._more:
                     self.seen.append(seen)
                     self.times.append(time.monotonic())
@@ -91,8 +92,10 @@ class Watching:
         room: str = "room",
         participant: str | None = None,
         source: str = "SOURCE_CAMERA",
+        compare: bool = True,
     ) -> None:
-        """Begins to watch a track, or whatever a participant sends from a source."""
+        """Begins to watch a track, or whatever a participant sends from a source. Without `compare` the pictures are
+        not measured, only their numbers read."""
         if participant is None:
             stream = rtc.VideoStream(self.held.remote(room, track).track, format=rtc.VideoBufferType.I420)
         else:
@@ -101,7 +104,7 @@ class Watching:
                 track_source=track_pb2.TrackSource.Value(source),
                 format=rtc.VideoBufferType.I420,
             )
-        self.held.ears[room, track] = Eye(stream)
+        self.held.ears[room, track] = Eye(stream, compare)
 
     async def see(
         self,
@@ -182,6 +185,14 @@ class Watching:
         wish = message.set_remote_track_publication_quality
         wish.track_publication_handle = self.held.remote(room, track)._ffi_handle.handle
         wish.quality = quality
+        ask(message)
+
+    async def dimension(self, width: int, height: int, track: str = "video", room: str = "room") -> None:
+        """Says in which size the track is shown here."""
+        message = ffi_pb2.FfiRequest()
+        wish = message.update_remote_track_publication_dimension
+        wish.track_publication_handle = self.held.remote(room, track)._ffi_handle.handle
+        wish.width, wish.height = width, height
         ask(message)
 
     def _eye(self, room: str, track: str) -> Eye:
