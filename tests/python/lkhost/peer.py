@@ -21,6 +21,8 @@ os.dup2(2, 1)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from lkhost.subjects.encoding import Encoding  # noqa: E402
+from lkhost.subjects.figures import Figures  # noqa: E402
 from lkhost.subjects.held import Held  # noqa: E402
 from lkhost.subjects.library import Library  # noqa: E402
 from lkhost.subjects.listening import Listening  # noqa: E402
@@ -46,6 +48,8 @@ def operations() -> dict[str, Operation]:
         Publishing(held),
         Listening(held),
         Watching(held),
+        Encoding(held),
+        Figures(held),
         Messages(held),
         Pictures(held),
         Library(held),

@@ -12,8 +12,8 @@ use super::pace::{FrameLimiter, FramerateMeter};
 use super::spatial::SpatialLayers;
 use super::stats::{EncodingStats, Limitation};
 use super::{EncodingParams, OutgoingFrame, VideoSendParams};
-use crate::pipeline::video_source::RateAdvice;
 use crate::pipeline::transform::{SendTransform, Sent};
+use crate::pipeline::video_source::RateAdvice;
 
 /// Key frames of a stream are at least this far apart: wishes come from every receiver at once. Not more, because the
 /// first viewer's wish follows the stream's first picture closely.
