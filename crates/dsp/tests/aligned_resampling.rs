@@ -164,7 +164,7 @@ fn overshoot_saturates() {
     let mut resampler = AlignedResampler::new(16_000.0, 48_000.0, 1, Quality::High, false).unwrap();
     let mut out = [Vec::new()];
     let square = |_, place: usize| {
-        if place / 8 % 2 == 0 {
+        if (place / 8).is_multiple_of(2) {
             i16::MAX
         } else {
             i16::MIN

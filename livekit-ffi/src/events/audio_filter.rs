@@ -74,12 +74,12 @@ impl AudioFilter {
         self
     }
 
-    fn stream_info(&self, track: &RtcAudioTrack) -> AudioFilterStreamInfo {
+    fn stream_info(&self, track_sid: String) -> AudioFilterStreamInfo {
         let (participant_identity, participant_id) = self.participant.clone();
         let mut info = AudioFilterStreamInfo {
             participant_identity,
             participant_id,
-            track_id: track.id(),
+            track_id: track_sid,
             ..Default::default()
         };
         if let Some(session) = &self.session {
@@ -109,6 +109,7 @@ impl Frames {
     /// Begins to listen. A filter that refuses the stream is left out: sound comes unchanged then, as in the stock
     /// library.
     pub(super) fn of(
+        sid: String,
         track: RtcAudioTrack,
         format: &AudioFormat,
         filter: Option<&AudioFilter>,
@@ -132,7 +133,7 @@ impl Frames {
         } else {
             format.sample_rate
         };
-        let info = filter.stream_info(&track);
+        let info = filter.stream_info(sid);
         let opened = Arc::clone(&filter.plugin).new_session(
             input_rate,
             format.sample_rate,

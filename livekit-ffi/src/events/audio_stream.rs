@@ -70,12 +70,13 @@ pub(crate) struct AudioFormat {
 /// Sends the frames of `track` until it ends or the host drops the stream. EOS comes last.
 pub(crate) async fn of_track(
     sender: FrameSender,
+    sid: String,
     track: RtcAudioTrack,
     ended: CancellationToken,
     dropped: CancellationToken,
 ) {
     tokio::select! {
-        () = sender.pump(track) => {}
+        () = sender.pump(sid, track) => {}
         () = ended.cancelled() => {}
         () = dropped.cancelled() => {}
     }
@@ -91,8 +92,8 @@ pub(crate) async fn of_participant(
     source: TrackSource,
     dropped: CancellationToken,
 ) {
-    let followed = follow::tracks(&session, &participant, source, audio, |track| {
-        sender.pump(track)
+    let followed = follow::tracks(&session, &participant, source, audio, |sid, track| {
+        sender.pump(sid, track)
     });
     dropped.run_until_cancelled(followed).await;
     sender.end();
@@ -118,7 +119,7 @@ pub(crate) struct FrameSender {
 
 impl FrameSender {
     /// Sends the frames of `track` as long as they come.
-    fn pump(&self, track: RtcAudioTrack) -> impl Future<Output = ()> + Send + use<> {
+    fn pump(&self, sid: String, track: RtcAudioTrack) -> impl Future<Output = ()> + Send + use<> {
         let sender = self.clone();
         async move {
             let AudioFormat {
@@ -126,7 +127,7 @@ impl FrameSender {
                 frame_samples,
                 ..
             } = sender.format;
-            let mut frames = Frames::of(track, &sender.format, sender.filter.as_deref());
+            let mut frames = Frames::of(sid, track, &sender.format, sender.filter.as_deref());
             let mut regrouped = Regroup::new(frame_samples, num_channels);
             while let Some(frame) = frames.next().await {
                 regrouped.push(frame, |frame| sender.send(frame));

@@ -8,14 +8,14 @@ use livekit::{
 
 use super::session::RoomSession;
 
-/// Runs `pump` on one track after the other, those of `source` for which `pick` has an answer, until the
+/// Runs `pump` on one track after the other, with its sid: those of `source` for which `pick` has an answer, until the
 /// participant leaves or the room closes.
 pub(super) async fn tracks<T, F: Future<Output = ()>>(
     session: &RoomSession,
     participant: &Participant,
     source: TrackSource,
     pick: fn(MediaStreamTrack) -> Option<T>,
-    pump: impl Fn(T) -> F,
+    pump: impl Fn(String, T) -> F,
 ) {
     let mut changes = session.changes();
     loop {
@@ -34,7 +34,7 @@ pub(super) async fn tracks<T, F: Future<Output = ()>>(
                     }
                 };
                 tokio::select! {
-                    () = pump(track) => {
+                    () = pump(sid.clone(), track) => {
                         // The track ended before the room said so: the next change tells more.
                         if changes.changed().await.is_err() {
                             return;

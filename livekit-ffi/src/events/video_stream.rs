@@ -94,7 +94,7 @@ pub(crate) async fn of_participant(
     source: TrackSource,
     dropped: CancellationToken,
 ) {
-    let followed = follow::tracks(&session, &participant, source, video, |track| {
+    let followed = follow::tracks(&session, &participant, source, video, |_, track| {
         sender.pump(track)
     });
     dropped.run_until_cancelled(followed).await;

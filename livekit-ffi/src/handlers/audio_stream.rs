@@ -47,7 +47,9 @@ pub(crate) fn of_track(
         request.audio_filter_options.as_deref(),
     )?;
     let object = server.handles().get::<TrackObject>(request.track_handle)?;
-    let MediaStreamTrack::Audio(track) = object.track.get(OPERATION)?.rtc_track() else {
+    let track = object.track.get(OPERATION)?;
+    let sid = track.sid().to_string();
+    let MediaStreamTrack::Audio(track) = track.rtc_track() else {
         return Err(FfiError::field(
             "track_handle",
             request.track_handle,
@@ -66,6 +68,7 @@ pub(crate) fn of_track(
     let stream = new_stream(server);
     let task = audio_stream::of_track(
         stream.sender(server, format, filter),
+        sid,
         track,
         object.ended.clone(),
         stream.dropped.clone(),

@@ -26,10 +26,13 @@ from lkhost.subjects.figures import Figures  # noqa: E402
 from lkhost.subjects.held import Held  # noqa: E402
 from lkhost.subjects.library import Library  # noqa: E402
 from lkhost.subjects.listening import Listening  # noqa: E402
+from lkhost.subjects.marks import Marks  # noqa: E402
 from lkhost.subjects.messages import Messages  # noqa: E402
 from lkhost.subjects.pictures import Pictures  # noqa: E402
 from lkhost.subjects.publishing import Publishing  # noqa: E402
 from lkhost.subjects.rooms import Rooms  # noqa: E402
+from lkhost.subjects.secrets import Secrets  # noqa: E402
+from lkhost.subjects.sound import Sound  # noqa: E402
 from lkhost.subjects.timing import Timing  # noqa: E402
 from lkhost.subjects.watching import Watching  # noqa: E402
 
@@ -50,9 +53,12 @@ def operations() -> dict[str, Operation]:
         Watching(held),
         Encoding(held),
         Figures(held),
+        Marks(held),
         Messages(held),
         Pictures(held),
         Library(held),
+        Secrets(held),
+        Sound(held),
         Timing(held),
     )
     found: dict[str, Operation] = {}

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use crate::video::sys::{Kernel, run};
+
 /// What the low-pass is to be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Design {
@@ -59,8 +61,8 @@ const fn kaiser_beta(attenuation: f64) -> f64 {
     0.1102 * (attenuation - 8.7)
 }
 
-/// Accumulators of the dot product: enough for the compiler to keep four vectors of four busy.
-const LANES: usize = 16;
+/// Accumulators of the dot product: enough for the compiler to keep four vectors of eight busy.
+const LANES: usize = 32;
 
 /// All phases of one filter.
 pub(super) struct Bank {
@@ -81,7 +83,8 @@ impl Bank {
         let stretch = (down as f64 / up as f64).max(1.0);
         let length = (design.taps as f64 * stretch).ceil();
         let taps = (length as usize).next_multiple_of(LANES);
-        let delay = taps / 2;
+        // The room that is left in the last lanes lies before the oldest sample, so that it delays nothing.
+        let delay = (length as usize).div_ceil(2);
         let (rows, phases, coarse) = if up > design.most_phases {
             (design.coarse + 1, design.coarse, Some(design.coarse as u64))
         } else {
@@ -182,21 +185,34 @@ fn bessel(x: f64) -> f64 {
 
 /// The dot product, in lanes of its own so that the compiler may use vectors: it must not reorder a plain sum.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [[0.0_f32; 4]; LANES / 4];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-        for (vector, sum) in sums.iter_mut().enumerate() {
-            for (lane, sum) in sum.iter_mut().enumerate() {
-                *sum += a[4 * vector + lane] * b[4 * vector + lane];
+    run(Dot(a, b))
+}
+
+struct Dot<'a>(&'a [f32], &'a [f32]);
+
+impl Kernel for Dot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let mut sums = [[0.0_f32; 8]; LANES / 8];
+        for (a, b) in self.0.chunks_exact(LANES).zip(self.1.chunks_exact(LANES)) {
+            for (vector, sum) in sums.iter_mut().enumerate() {
+                for (lane, sum) in sum.iter_mut().enumerate() {
+                    *sum += a[8 * vector + lane] * b[8 * vector + lane];
+                }
             }
         }
+        total(&sums)
     }
-    total(&sums)
 }
 
 /// The sum of all lanes. Apart from the loop above: together with it, the compiler arranges the loop's vectors for
 /// this sum's sake and takes twice as long.
 #[inline(never)]
-fn total(sums: &[[f32; 4]; LANES / 4]) -> f32 {
+fn total(sums: &[[f32; 8]; LANES / 8]) -> f32 {
     let lane = |lane: usize| (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
-    (lane(0) + lane(1)) + (lane(2) + lane(3))
+    let four =
+        |lane_0: usize| (lane(lane_0) + lane(lane_0 + 1)) + (lane(lane_0 + 2) + lane(lane_0 + 3));
+    four(0) + four(4)
 }
