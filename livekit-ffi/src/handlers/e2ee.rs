@@ -58,7 +58,16 @@ fn answer(server: &Server, request: proto::E2eeRequest) -> Result<Response, FfiE
             ))
         }
         Request::SetSharedKey(request) => {
-            keys(&room)?.set_shared_key(request.shared_key, request.key_index);
+            let keys = keys(&room)?;
+            let given = request.shared_key.clone();
+            keys.set_shared_key(request.shared_key, request.key_index);
+            if keys.get_shared_key(request.key_index) != Some(given) {
+                return Err(FfiError::field(
+                    "key_index",
+                    request.key_index,
+                    "outside the key ring, or the room was joined with keys of each participant's own",
+                ));
+            }
             Ok(Response::SetSharedKey(proto::SetSharedKeyResponse {}))
         }
         Request::RatchetSharedKey(request) => {

@@ -11,6 +11,8 @@ from __future__ import annotations
 WAIT_FOR_SUBSCRIPTION = 1001
 # SetSubscribedResponse.error
 SET_SUBSCRIBED_ERROR = 1001
+# E2eeResponse.error
+E2EE_ERROR = 1001
 
 Fields = dict[int, "int | bytes"]
 

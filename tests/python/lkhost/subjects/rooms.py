@@ -14,6 +14,7 @@ from livekit import rtc
 from livekit.rtc._ffi_client import FfiClient
 from livekit.rtc._proto import ffi_pb2, participant_pb2, room_pb2
 
+from . import secrets
 from .held import Held, facts
 
 
@@ -30,9 +31,11 @@ class Rooms:
         dynacast: bool = False,
         single_peer_connection: bool | None = None,
         connect_timeout: float | None = None,
+        encryption: dict[str, Any] | None = None,
+        e2ee: dict[str, Any] | None = None,
         wire_options: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Joins a room. `wire_options` are fields of the protocol's RoomOptions that the SDK has no option for."""
+        """Joins a room. `encryption` and `e2ee` are what `secrets.options` takes. `wire_options` are fields of the protocol's RoomOptions that the SDK has no option for."""
         instance = rtc.Room()
         self.held.rooms[room] = instance
         self._report(room, instance)
@@ -47,6 +50,8 @@ class Rooms:
                         dynacast=dynacast,
                         single_peer_connection=single_peer_connection,
                         connect_timeout=connect_timeout,
+                        encryption=None if encryption is None else secrets.options(**encryption),
+                        e2ee=None if e2ee is None else secrets.options(**e2ee),
                     ),
                 )
         except rtc.ConnectError as error:
@@ -145,6 +150,8 @@ class Rooms:
         line("participant_permissions_changed", lambda p, permissions: {**who(p), "permissions": facts(permissions)})
         line("connection_quality_changed", lambda p, quality: {"quality": str(quality)})
         line("connection_state_changed", lambda state: {"state": room_pb2.ConnectionState.Name(state)})
+        line("e2ee_state_changed", lambda p, state: {**who(p), "state": secrets.state(state)})
+        line("participant_encryption_status_changed", lambda p, encrypted: {**who(p), "encrypted": encrypted})
         line("disconnected", lambda reason: {"reason": _reason(reason)})
         line(
             "data_received",

@@ -1,0 +1,261 @@
+"""End-to-end encryption from one library to the other, by a real server: sound, pictures, messages; keys that are wrong,
+missing, changed, and that go on."""
+
+import base64
+from itertools import pairwise
+
+import pytest
+
+from lkhost.driver import PeerError
+
+pytestmark = pytest.mark.xdist_group("e2ee")
+
+KEY = {"key": "a password"}
+CODECS = ("VP8", "H264", "VP9", "AV1")
+
+
+def _gcm(publication) -> bool:
+    return publication["encryption_type"] == "GCM"
+
+
+def _states(peer, participant: str, since: int = 0) -> list[str]:
+    return [one["state"] for one in peer.history("e2ee_state_changed", since=since, participant=participant)]
+
+
+@pytest.mark.parametrize("derivation", ["PBKDF2", "HKDF"])
+def test_a_tone_is_heard_through_encryption(pair, derivation):
+    alice, bob = pair.enter(encryption={**KEY, "derivation": derivation})
+    published = alice.call("publish_tone", frequencies=[440.0])
+    assert _gcm(published)
+    subscribed = bob.expect("track_subscribed", name="tone", participant="alice")
+    assert _gcm(subscribed["facts"])
+    bob.call("listen")
+    heard = bob.call("hear", frequencies=[440.0])
+    assert heard[0]["purity"] > 0.95
+    bob.expect("e2ee_state_changed", participant="alice", state="OK")
+    alice.expect("e2ee_state_changed", participant="alice", state="OK")
+    assert [one["participant"] for one in bob.call("cryptors")] == ["alice"]
+
+
+@pytest.mark.parametrize("single", [True, False], ids=["one-connection", "two-connections"])
+@pytest.mark.parametrize("codec", CODECS)
+def test_pictures_are_seen_through_encryption(pair, codec, single):
+    if codec == "AV1" and "stock" in (pair.publishing, pair.subscribing):
+        pytest.skip("that version of the stock library cannot do it with itself")
+    alice, bob = pair.enter(encryption=KEY, single_peer_connection=single)
+    published = alice.call("publish_video", width=640, height=360, rate=20, codec=codec, simulcast=False)
+    assert _gcm(published)
+    bob.expect("track_subscribed", name="video", participant="alice")
+    bob.call("watch")
+    bob.call("see", count=1, width=640, height=360)
+    seen = bob.call("see", count=20)
+    numbers = [one["number"] for one in seen]
+    misread = 4 if codec == "AV1" else 0
+    assert sum(later < one for one, later in pairwise(numbers)) <= misread, numbers
+    assert sorted(one["psnr"] for one in seen)[10] >= 30
+    assert _states(bob, "alice") == ["OK"]
+
+
+def test_simulcast_is_seen_through_encryption(pair):
+    alice, bob = pair.enter(encryption=KEY)
+    alice.call("publish_video", width=960, height=540, rate=20, codec="VP8", simulcast=True)
+    bob.expect("track_subscribed", name="video")
+    bob.call("watch")
+    bob.call("see", count=5, width=960, height=540)
+    bob.call("quality", quality=0)
+    bob.call("see", count=5, width=320, height=180)
+
+
+@pytest.mark.ours("publisher")
+@pytest.mark.parametrize("codec", ["VP9", "AV1"])
+def test_layers_of_one_stream_are_seen_through_encryption(pair, codec):
+    if codec == "AV1" and pair.subscribing == "stock":
+        pytest.skip("that version of the stock library cannot do it with itself")
+    alice, bob = pair.enter(encryption=KEY)
+    alice.call("publish_video", width=640, height=360, rate=20, codec=codec, scalability_mode="L3T3_KEY")
+    bob.expect("track_subscribed", name="video")
+    bob.call("watch")
+    bob.call("see", count=10, width=640, height=360)
+    bob.call("quality", quality=0)
+    bob.call("see", count=5, width=160, height=90)
+
+
+def test_each_participant_may_have_a_key_of_its_own(pair):
+    alice, bob = pair.enter(encryption={})
+    alice.call("publish_tone")
+    # Without a key nothing is sent, and the server tells nobody of the track.
+    alice.expect("e2ee_state_changed", participant="alice", state="MISSING_KEY")
+    for peer in (alice, bob):
+        peer.call("set_key", participant="alice", key="alice's key")
+    assert bob.call("key", participant="alice") == b"alice's key".hex()
+    bob.expect("track_subscribed", name="tone", participant="alice")
+    bob.call("listen")
+    bob.call("hear")
+
+
+@pytest.mark.ours("subscriber")
+def test_a_missing_key_is_told_and_its_arrival_heals(pair):
+    alice, bob = pair.enter(encryption={})
+    alice.call("set_key", participant="alice", key="alice's key")
+    alice.call("publish_tone")
+    alice.call("publish_video", width=320, height=180, rate=15)
+    for name in ("tone", "video"):
+        bob.expect("track_subscribed", name=name, participant="alice")
+    bob.call("listen")
+    bob.call("watch")
+    bob.expect("e2ee_state_changed", participant="alice", state="MISSING_KEY")
+    bob.call("quiet")
+    bob.call("set_key", participant="alice", key="alice's key")
+    bob.call("hear")
+    bob.call("see", count=10)
+
+
+@pytest.mark.ours("subscriber")
+@pytest.mark.parametrize("window", [0, 16], ids=["no-ratchet", "ratchet"])
+def test_a_wrong_key_gives_silence_and_the_right_one_heals(pair, window):
+    alice, bob = pair.enter(encryption={**KEY, "ratchet_window": window})
+    bob.call("set_key", key="wrong")
+    alice.call("publish_tone")
+    alice.call("publish_video", width=320, height=180, rate=15)
+    for name in ("tone", "video"):
+        bob.expect("track_subscribed", name=name, participant="alice")
+    bob.call("listen")
+    bob.call("watch")
+    for _ in range(2):
+        bob.expect("e2ee_state_changed", participant="alice", state="DECRYPTION_FAILED")
+    bob.call("quiet")
+    assert not bob.call("seen")["numbers"]
+    mark = bob.mark()
+    bob.call("set_key", key=KEY["key"])
+    bob.call("hear")
+    bob.call("see", count=10)
+    assert _states(bob, "alice", since=mark) == ["OK", "OK"]
+
+
+@pytest.mark.ours("subscriber")
+def test_a_sender_that_takes_the_right_key_again_is_heard_again(pair):
+    alice, bob = pair.enter(encryption={**KEY, "ratchet_window": 0, "failure_tolerance": 5})
+    alice.call("publish_tone")
+    bob.expect("track_subscribed", name="tone")
+    bob.call("listen")
+    bob.call("hear")
+    alice.call("set_key", key="another")
+    bob.expect("e2ee_state_changed", participant="alice", state="DECRYPTION_FAILED")
+    bob.call("quiet")
+    alice.call("set_key", key=KEY["key"])
+    bob.call("hear")
+    assert _states(bob, "alice") == ["OK", "DECRYPTION_FAILED", "OK"]
+
+
+def test_keys_change_in_the_middle_of_a_call(pair):
+    alice, bob = pair.enter(encryption=KEY)
+    tone = alice.call("publish_tone")["sid"]
+    video = alice.call("publish_video", width=320, height=180, rate=15)["sid"]
+    for name in ("tone", "video"):
+        bob.expect("track_subscribed", name=name, participant="alice")
+    bob.call("listen")
+    bob.call("watch")
+    bob.call("hear")
+    bob.call("see", count=5)
+    for index in (1, 2):
+        for peer in (bob, alice):
+            peer.call("set_key", key=f"key {index}", index=index)
+        for sid in (tone, video):
+            alice.call("use_key", index=index, participant="alice", sid=sid)
+        bob.call("hear")
+        bob.call("see", count=10)
+    assert {one["index"] for one in alice.call("cryptors")} == {2}
+    # Nothing was lost on the way.
+    assert set(_states(bob, "alice")) == {"OK"}
+
+
+def test_a_receiver_follows_a_key_that_went_on(pair):
+    alice, bob = pair.enter(encryption={**KEY, "ratchet_window": 4})
+    alice.call("publish_tone")
+    bob.expect("track_subscribed", name="tone")
+    bob.call("listen")
+    bob.call("hear")
+    new = alice.call("ratchet")
+    assert len(bytes.fromhex(new)) == 32
+    assert alice.call("key") == new
+    bob.expect("e2ee_state_changed", participant="alice", state="KEY_RATCHETED")
+    bob.call("hear")
+    if pair.subscribing == "ours":
+        assert bob.call("key", participant="alice") == new
+
+
+@pytest.mark.ours("publisher")
+def test_encryption_is_switched_off_and_on_by_room_and_by_track(pair):
+    alice, bob = pair.enter(encryption=KEY)
+    tone = alice.call("publish_tone")["sid"]
+    bob.expect("track_subscribed", name="tone")
+    bob.call("listen")
+    bob.call("hear")
+    for peer in (alice, bob):
+        peer.call("enable_encryption", enabled=False)
+        assert not peer.call("cryptors")[0]["enabled"]
+    bob.call("hear")
+    for peer in (alice, bob):
+        peer.call("enable_cryptor", participant="alice", sid=tone, enabled=True)
+        assert peer.call("cryptors")[0]["enabled"]
+    bob.call("hear")
+
+
+@pytest.mark.ours("publisher")
+def test_requests_that_cannot_be_done_say_why(stage):
+    alice = stage.join("ours", "alice", encryption=KEY)
+    for op, args, text in [
+        ("set_key", {"key": "k", "index": 99}, "key_index"),
+        ("set_key", {"key": "k", "index": -1}, "key_index"),
+        ("set_key", {"key": "k", "participant": "bob", "index": 99}, "key_index"),
+        ("use_key", {"index": 1, "participant": "bob", "sid": "TR_nobody"}, "track_sid"),
+    ]:
+        with pytest.raises(PeerError, match=text):
+            alice.call(op, **args)
+    assert alice.call("key", index=3) is None
+    assert alice.call("ratchet", index=3) is None
+
+
+@pytest.mark.parametrize("reliable", [True, False], ids=["reliable", "lossy"])
+@pytest.mark.parametrize("size", [1, 15_000])
+def test_messages_are_encrypted(pair, reliable, size):
+    alice, bob = pair.enter(encryption=KEY)
+    alice.call("publish_data", size=size, reliable=reliable, topic="secret")
+    event = bob.expect("data_received")
+    assert event["data"] == base64.b64encode(bytes(index % 251 for index in range(size))).decode()
+    assert (event["topic"], event["participant"]) == ("secret", "alice")
+
+
+def test_messages_follow_a_key_that_went_on(pair):
+    alice, bob = pair.enter(encryption=KEY)
+    for _ in range(3):
+        alice.call("ratchet")
+    alice.call("publish_data", size=5, reliable=True)
+    bob.expect("data_received")
+
+
+def test_messages_with_another_key_are_nobodys(pair):
+    alice, bob = pair.enter(encryption={**KEY, "ratchet_window": 0})
+    alice.call("set_key", key="another")
+    alice.call("publish_data", size=5, reliable=True, topic="lost")
+    alice.call("set_key", key=KEY["key"])
+    alice.call("publish_data", size=5, reliable=True, topic="found")
+    bob.expect("data_received", topic="found")
+    assert len(bob.history("data_received")) == 1
+
+
+def test_the_older_option_leaves_messages_readable(pair):
+    alice, bob = pair.enter(e2ee=KEY)
+    alice.call("publish_data", size=5, reliable=True)
+    bob.expect("data_received")
+    published = alice.call("publish_tone")
+    assert _gcm(published)
+    bob.expect("track_subscribed", name="tone")
+    bob.call("listen")
+    bob.call("hear")
+
+
+def test_messages_without_a_key_are_refused(pair):
+    alice, _ = pair.enter(encryption={})
+    with pytest.raises(PeerError, match="(?i)key"):
+        alice.call("publish_data", size=5, reliable=True)
