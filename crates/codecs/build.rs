@@ -33,6 +33,7 @@ fn system_codec(out: &Path, name: &str, header: &str, package: &str) {
     let variable = format!("LK_{}_PREFIX", name.to_uppercase());
     println!("cargo:rerun-if-env-changed={variable}");
     println!("cargo:rerun-if-changed=src/{name}/shim.c");
+    println!("cargo:rerun-if-changed=src/shim/shim.h");
     let prefix = env::var_os(&variable).map(PathBuf::from);
     let file = format!("lib{name}.a");
     let found = match &prefix {

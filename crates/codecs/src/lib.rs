@@ -12,6 +12,8 @@ mod aom;
 mod openh264;
 #[cfg(feature = "opus")]
 pub mod opus;
+#[cfg(any(feature = "vpx", feature = "aom"))]
+mod shim;
 pub mod video;
 #[cfg(feature = "vpx")]
 mod vpx;

@@ -2,9 +2,9 @@
 
 use lk_types::{Codec, EncodedVideo, I420View, InterLayer};
 
-use super::LIBRARY;
 use super::overshoot::Overshoot;
-use super::sys::{Encoder, Packet, Rates, Settings, Structure};
+use super::sys::{Aom, Packet, Settings, Structure};
+use crate::shim::{Encoder, Library, Rates};
 use crate::video::layers::{LayerPlan, Layers, scaling};
 use crate::video::{
     Clock, EncodeRequest, VideoCodecError, VideoEncoder, VideoEncoderConfig, VideoRates,
@@ -16,7 +16,7 @@ const BUFFER_OPTIMAL_MS: u32 = 600;
 
 pub(crate) struct Av1Encoder {
     config: VideoEncoderConfig,
-    inner: Encoder,
+    inner: Encoder<Aom>,
     clock: Clock,
     layers: Layers,
     packets: Vec<Packet>,
@@ -61,7 +61,11 @@ impl Av1Encoder {
         };
         Ok(Self {
             config: *config,
-            inner: Encoder::new(&settings, &rates(&config.rates(), config, 1.0))?,
+            inner: Encoder::new(
+                &settings,
+                &rates(&config.rates(), config, 1.0),
+                (settings.width, settings.height),
+            )?,
             clock: Clock::new(config.framerate),
             layers: Layers::new(mode),
             packets: Vec::new(),
@@ -178,6 +182,6 @@ impl VideoEncoder for Av1Encoder {
     }
 
     fn implementation(&self) -> &'static str {
-        LIBRARY
+        Aom::NAME
     }
 }

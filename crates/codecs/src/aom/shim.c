@@ -12,6 +12,8 @@
 #include <aom/aomcx.h>
 #include <aom/aomdx.h>
 
+#include "../shim/shim.h"
+
 // Distributions build libaom with its assertions on. A failed one would end the host's process; build.rs has the archive
 // call this instead, which goes back to our caller of libaom, wherever it stands on the thread that was called.
 #define LK_ASSERTION (-1000)
@@ -40,9 +42,6 @@ _Noreturn void lk_aom_assert_fail(const char *assertion, const char *file, unsig
     way_back = NULL;                      \
   } while (0)
 
-#define LK_LAYERS 9
-#define LK_SPATIAL 3
-
 // Every field is 32 bits wide and mirrored by `Settings` in sys.rs.
 typedef struct {
   uint32_t width, height;
@@ -57,13 +56,6 @@ typedef struct {
   uint32_t tile_columns_log2;
   uint32_t scale_num[LK_SPATIAL], scale_den[LK_SPATIAL];
 } lk_aom_settings;
-
-// kbit/s; those of layers grow with the temporal layer (each holds the ones below it).
-typedef struct {
-  uint32_t total;
-  uint32_t layer[LK_LAYERS];
-  uint32_t max_intra_pct;
-} lk_aom_rates;
 
 // How one layer of a picture uses the eight reference buffers; -1: unused.
 typedef struct {
@@ -97,14 +89,14 @@ const char *lk_aom_error_text(int32_t code) {
   return aom_codec_err_to_string((aom_codec_err_t)code);
 }
 
-static int32_t set_layer_rates(lk_aom_encoder *self, const lk_aom_rates *rates) {
+static int32_t set_layer_rates(lk_aom_encoder *self, const lk_rates *rates) {
   if (!self->layered) return AOM_CODEC_OK;
   for (unsigned i = 0; i < LK_LAYERS; i++) self->svc.layer_target_bitrate[i] = (int)rates->layer[i];
   TRY(aom_codec_control(&self->codec, AV1E_SET_SVC_PARAMS, &self->svc));
   return AOM_CODEC_OK;
 }
 
-static int32_t set_up(lk_aom_encoder *self, const lk_aom_settings *settings, const lk_aom_rates *rates) {
+static int32_t set_up(lk_aom_encoder *self, const lk_aom_settings *settings, const lk_rates *rates) {
   aom_codec_iface_t *const interface = aom_codec_av1_cx();
   aom_codec_enc_cfg_t *config = &self->config;
   TRY(aom_codec_enc_config_default(interface, config, AOM_USAGE_REALTIME));
@@ -194,7 +186,7 @@ void lk_aom_encoder_free(lk_aom_encoder *self) {
   free(self);
 }
 
-int32_t lk_aom_encoder_new(const lk_aom_settings *settings, const lk_aom_rates *rates, lk_aom_encoder **out) {
+int32_t lk_aom_encoder_new(const lk_aom_settings *settings, const lk_rates *rates, lk_aom_encoder **out) {
   *out = NULL;
   if (settings->spatial_layers < 1 || settings->spatial_layers > LK_SPATIAL || settings->temporal_layers < 1 ||
       settings->temporal_layers > 3)
@@ -211,7 +203,7 @@ int32_t lk_aom_encoder_new(const lk_aom_settings *settings, const lk_aom_rates *
   return AOM_CODEC_OK;
 }
 
-static int32_t change_rates(lk_aom_encoder *self, const lk_aom_rates *rates) {
+static int32_t change_rates(lk_aom_encoder *self, const lk_rates *rates) {
   const int32_t code = set_layer_rates(self, rates);
   if (code != AOM_CODEC_OK) return code;
   self->config.rc_target_bitrate = rates->total;
@@ -220,7 +212,7 @@ static int32_t change_rates(lk_aom_encoder *self, const lk_aom_rates *rates) {
   return AOM_CODEC_OK;
 }
 
-int32_t lk_aom_encoder_set_rates(lk_aom_encoder *self, const lk_aom_rates *rates) {
+int32_t lk_aom_encoder_set_rates(lk_aom_encoder *self, const lk_rates *rates) {
   volatile int32_t code = LK_ASSERTION;
   if (!self->broken) GUARDED(self->broken, code, change_rates(self, rates));
   return code;
@@ -297,18 +289,6 @@ typedef struct {
   int broken;
 } lk_aom_decoder;
 
-// What a decoder hands out; the planes live until its next call. Samples above 8 bits stand in two bytes each.
-typedef struct {
-  const uint8_t *planes[3];
-  int32_t strides[3];
-  uint32_t width, height;
-  uint32_t is_420;
-  uint32_t two_bytes;
-  uint32_t bit_depth;
-  uint32_t monochrome;
-  int32_t quantizer;
-} lk_aom_picture;
-
 void lk_aom_decoder_free(lk_aom_decoder *self) {
   if (self == NULL) return;
   if (!self->broken && self->codec.iface != NULL) aom_codec_destroy(&self->codec);
@@ -342,7 +322,7 @@ void lk_aom_announced_size(const uint8_t *data, size_t size, uint32_t *width, ui
   *height = info.h;
 }
 
-static int32_t decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_aom_picture *picture, uint32_t *got) {
+static int32_t decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_picture *picture, uint32_t *got) {
   *got = 0;
   TRY(aom_codec_decode(&self->codec, data, size, NULL));
   aom_codec_iter_t iterator = NULL;
@@ -374,7 +354,7 @@ static int32_t decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk
 }
 
 // `got` tells whether `picture` was filled: the highest layer that the data holds.
-int32_t lk_aom_decoder_decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_aom_picture *picture,
+int32_t lk_aom_decoder_decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_picture *picture,
                               uint32_t *got) {
   volatile int32_t code = LK_ASSERTION;
   *got = 0;

@@ -115,11 +115,15 @@ pub fn encoder(config: &VideoEncoderConfig) -> Result<Box<dyn VideoEncoder>, Vid
 pub fn decoder(codec: Codec) -> Result<Box<dyn VideoDecoder>, VideoCodecError> {
     match codec {
         #[cfg(feature = "vpx")]
-        Codec::Vp8 | Codec::Vp9 => Ok(Box::new(crate::vpx::VpxDecoder::new(codec)?)),
+        Codec::Vp8 | Codec::Vp9 => Ok(Box::new(crate::shim::ShimDecoder::<crate::vpx::Vpx>::new(
+            codec,
+        )?)),
         #[cfg(feature = "openh264")]
         Codec::H264 => Ok(Box::new(crate::openh264::H264Decoder::new()?)),
         #[cfg(feature = "aom")]
-        Codec::Av1 => Ok(Box::new(crate::aom::Av1Decoder::new()?)),
+        Codec::Av1 => Ok(Box::new(crate::shim::ShimDecoder::<crate::aom::Aom>::new(
+            codec,
+        )?)),
         codec => Err(VideoCodecError::NoDecoder { codec }),
     }
 }

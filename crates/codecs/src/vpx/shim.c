@@ -11,8 +11,7 @@
 #include <vpx/vpx_decoder.h>
 #include <vpx/vpx_encoder.h>
 
-#define LK_LAYERS 9
-#define LK_SPATIAL 3
+#include "../shim/shim.h"
 
 // Every field is 32 bits wide and mirrored by `Settings` in sys.rs.
 typedef struct {
@@ -34,14 +33,6 @@ typedef struct {
   uint32_t scale_num[LK_SPATIAL], scale_den[LK_SPATIAL];
   uint32_t layer_speed[LK_SPATIAL];
 } lk_vpx_settings;
-
-// kbit/s; those of layers grow with the temporal layer (each holds the ones below it). A spatial layer with 0 is not
-// encoded.
-typedef struct {
-  uint32_t total;
-  uint32_t layer[LK_LAYERS];
-  uint32_t max_intra_pct;
-} lk_vpx_rates;
 
 // How one VP9 picture of several layers uses the eight reference buffers; -1: unused.
 typedef struct {
@@ -92,7 +83,7 @@ static void on_layer(vpx_codec_cx_pkt_t *packet, void *user) {
   self->sink(self->context, &out);
 }
 
-static void fill_rates(lk_vpx_encoder *self, const lk_vpx_rates *rates) {
+static void fill_rates(lk_vpx_encoder *self, const lk_rates *rates) {
   vpx_codec_enc_cfg_t *config = &self->config;
   config->rc_target_bitrate = rates->total;
   const unsigned temporal = config->ts_number_layers;
@@ -108,7 +99,7 @@ static void fill_rates(lk_vpx_encoder *self, const lk_vpx_rates *rates) {
     if (tried != VPX_CODEC_OK) return (int32_t)tried;   \
   } while (0)
 
-static int32_t set_up(lk_vpx_encoder *self, const lk_vpx_settings *settings, const lk_vpx_rates *rates) {
+static int32_t set_up(lk_vpx_encoder *self, const lk_vpx_settings *settings, const lk_rates *rates) {
   vpx_codec_iface_t *const interface = settings->vp9 ? vpx_codec_vp9_cx() : vpx_codec_vp8_cx();
   vpx_codec_enc_cfg_t *config = &self->config;
   TRY(vpx_codec_enc_config_default(interface, config, 0));
@@ -198,7 +189,7 @@ void lk_vpx_encoder_free(lk_vpx_encoder *self) {
   free(self);
 }
 
-int32_t lk_vpx_encoder_new(const lk_vpx_settings *settings, const lk_vpx_rates *rates, lk_vpx_encoder **out) {
+int32_t lk_vpx_encoder_new(const lk_vpx_settings *settings, const lk_rates *rates, lk_vpx_encoder **out) {
   *out = NULL;
   if (settings->spatial_layers < 1 || settings->spatial_layers > LK_SPATIAL || settings->temporal_layers < 1 ||
       settings->temporal_layers > 3)
@@ -214,7 +205,7 @@ int32_t lk_vpx_encoder_new(const lk_vpx_settings *settings, const lk_vpx_rates *
   return VPX_CODEC_OK;
 }
 
-int32_t lk_vpx_encoder_set_rates(lk_vpx_encoder *self, const lk_vpx_rates *rates) {
+int32_t lk_vpx_encoder_set_rates(lk_vpx_encoder *self, const lk_rates *rates) {
   fill_rates(self, rates);
   TRY(vpx_codec_enc_config_set(&self->codec, &self->config));
   TRY(vpx_codec_control(&self->codec, VP8E_SET_MAX_INTRA_BITRATE_PCT, rates->max_intra_pct));
@@ -308,17 +299,6 @@ typedef struct {
   vpx_codec_ctx_t codec;
 } lk_vpx_decoder;
 
-// What a decoder hands out; the planes live until its next call. Samples above 8 bits stand in two bytes each.
-typedef struct {
-  const uint8_t *planes[3];
-  int32_t strides[3];
-  uint32_t width, height;
-  uint32_t is_420;
-  uint32_t two_bytes;
-  uint32_t bit_depth;
-  int32_t quantizer;
-} lk_vpx_picture;
-
 void lk_vpx_decoder_free(lk_vpx_decoder *self) {
   if (self == NULL) return;
   if (self->codec.iface != NULL) vpx_codec_destroy(&self->codec);
@@ -341,22 +321,24 @@ int32_t lk_vpx_decoder_new(uint32_t vp9, uint32_t threads, lk_vpx_decoder **out)
 }
 
 // The size that a keyframe in the data announces; 0 for another frame.
-void lk_vpx_announced_size(uint32_t vp9, const uint8_t *data, uint32_t size, uint32_t *width, uint32_t *height) {
+void lk_vpx_announced_size(uint32_t vp9, const uint8_t *data, size_t size, uint32_t *width, uint32_t *height) {
   vpx_codec_stream_info_t info;
   memset(&info, 0, sizeof(info));
   info.sz = sizeof(info);
   *width = *height = 0;
-  if (vpx_codec_peek_stream_info(vp9 ? vpx_codec_vp9_dx() : vpx_codec_vp8_dx(), data, size, &info) != VPX_CODEC_OK)
+  const unsigned length = size > UINT_MAX ? UINT_MAX : (unsigned)size;
+  if (vpx_codec_peek_stream_info(vp9 ? vpx_codec_vp9_dx() : vpx_codec_vp8_dx(), data, length, &info) != VPX_CODEC_OK)
     return;
   *width = info.w;
   *height = info.h;
 }
 
 // `got` tells whether `picture` was filled: the last picture that the data shows.
-int32_t lk_vpx_decoder_decode(lk_vpx_decoder *self, const uint8_t *data, uint32_t size, lk_vpx_picture *picture,
+int32_t lk_vpx_decoder_decode(lk_vpx_decoder *self, const uint8_t *data, size_t size, lk_picture *picture,
                               uint32_t *got) {
   *got = 0;
-  TRY(vpx_codec_decode(&self->codec, data, size, NULL, 0));
+  if (size > UINT_MAX) return VPX_CODEC_INVALID_PARAM;
+  TRY(vpx_codec_decode(&self->codec, data, (unsigned)size, NULL, 0));
   vpx_codec_iter_t iterator = NULL;
   vpx_image_t *image;
   while ((image = vpx_codec_get_frame(&self->codec, &iterator)) != NULL) {
@@ -369,6 +351,7 @@ int32_t lk_vpx_decoder_decode(lk_vpx_decoder *self, const uint8_t *data, uint32_
     picture->is_420 = image->fmt == VPX_IMG_FMT_I420 || image->fmt == VPX_IMG_FMT_I42016;
     picture->two_bytes = (image->fmt & VPX_IMG_FMT_HIGHBITDEPTH) != 0;
     picture->bit_depth = image->bit_depth;
+    picture->monochrome = 0;
     *got = 1;
   }
   if (*got) {

@@ -2,8 +2,8 @@
 
 use lk_types::{Codec, EncodedVideo, I420View, LayerFrame};
 
-use super::LIBRARY;
-use super::sys::{Encoder, Packet, Rates, Settings, flag};
+use super::sys::{Packet, Settings, Vpx, flag};
+use crate::shim::{Encoder, Library, Rates};
 use crate::video::{
     Clock, EncodeRequest, VideoCodecError, VideoEncoder, VideoEncoderConfig, VideoRates,
     layer_kilobits, max_intra_percent,
@@ -73,7 +73,7 @@ const THREE: &[Step] = &[
 
 pub(crate) struct Vp8Encoder {
     config: VideoEncoderConfig,
-    inner: Encoder,
+    inner: Encoder<Vpx>,
     clock: Clock,
     pattern: &'static [Step],
     /// The next step of the pattern.
@@ -117,7 +117,11 @@ impl Vp8Encoder {
         };
         Ok(Self {
             config: *config,
-            inner: Encoder::new(&settings, &rates(&config.rates(), config))?,
+            inner: Encoder::new(
+                &settings,
+                &rates(&config.rates(), config),
+                (settings.width, settings.height),
+            )?,
             clock: Clock::new(config.framerate),
             pattern,
             at: 0,
@@ -228,6 +232,6 @@ impl VideoEncoder for Vp8Encoder {
     }
 
     fn implementation(&self) -> &'static str {
-        LIBRARY
+        Vpx::NAME
     }
 }

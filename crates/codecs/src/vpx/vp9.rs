@@ -2,8 +2,8 @@
 
 use lk_types::{Codec, EncodedVideo, I420View, InterLayer};
 
-use super::LIBRARY;
-use super::sys::{Encoder, Packet, Rates, Settings, Structure, flag};
+use super::sys::{Packet, Settings, Structure, Vpx, flag};
+use crate::shim::{Encoder, Library, Rates};
 use crate::video::layers::{Layers, PicturePlan, scaling};
 use crate::video::{
     Clock, EncodeRequest, VideoCodecError, VideoEncoder, VideoEncoderConfig, VideoRates,
@@ -15,7 +15,7 @@ const BUFFER_OPTIMAL_MS: u32 = 600;
 
 pub(crate) struct Vp9Encoder {
     config: VideoEncoderConfig,
-    inner: Encoder,
+    inner: Encoder<Vpx>,
     clock: Clock,
     layers: Layers,
     packets: Vec<Packet>,
@@ -68,7 +68,11 @@ impl Vp9Encoder {
         };
         Ok(Self {
             config: *config,
-            inner: Encoder::new(&settings, &rates(&config.rates(), config))?,
+            inner: Encoder::new(
+                &settings,
+                &rates(&config.rates(), config),
+                (settings.width, settings.height),
+            )?,
             clock: Clock::new(config.framerate),
             layers: Layers::new(mode),
             packets: Vec::new(),
@@ -160,6 +164,6 @@ impl VideoEncoder for Vp9Encoder {
     }
 
     fn implementation(&self) -> &'static str {
-        LIBRARY
+        Vpx::NAME
     }
 }
