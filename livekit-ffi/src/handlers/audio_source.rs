@@ -60,6 +60,18 @@ pub(super) mod limits {
         }
     }
 
+    /// Refuses rates out of all bounds; frames of 10 ms need not be whole.
+    pub(in crate::handlers) fn any_sample_rate(
+        field: &'static str,
+        rate: u32,
+    ) -> Result<u32, FfiError> {
+        if RATES.contains(&rate) {
+            Ok(rate)
+        } else {
+            Err(FfiError::field(field, rate, "must be 8000 to 192000 Hz"))
+        }
+    }
+
     /// Refuses channel counts of 0 and those out of all bounds.
     pub(in crate::handlers) fn channels(
         field: &'static str,
@@ -174,6 +186,15 @@ pub(super) fn frame(
     info: &proto::AudioFrameBufferInfo,
 ) -> Result<AudioFrame<'static>, FfiError> {
     limits::sample_rate("buffer.sample_rate", info.sample_rate)?;
+    frame_of_any_rate(memory, info)
+}
+
+/// As [`frame`], also of rates that cannot be cut into frames of 10 ms.
+pub(super) fn frame_of_any_rate(
+    memory: &HostMemory,
+    info: &proto::AudioFrameBufferInfo,
+) -> Result<AudioFrame<'static>, FfiError> {
+    limits::any_sample_rate("buffer.sample_rate", info.sample_rate)?;
     limits::channels("buffer.num_channels", info.num_channels)?;
     let samples = u64::from(info.num_channels) * u64::from(info.samples_per_channel);
     let data = memory
