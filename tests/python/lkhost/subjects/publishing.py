@@ -22,6 +22,7 @@ class Voice:
         self.source = source
         self.oscillator = oscillator
         self.samples = oscillator.rate * frame_ms // 1000
+        self.captured = 0
         self.failure: str | None = None
         self.task = asyncio.create_task(self._run())
 
@@ -33,6 +34,7 @@ class Voice:
                 await self.source.capture_frame(
                     rtc.AudioFrame(data, self.oscillator.rate, channels, self.samples)
                 )
+                self.captured += 1
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -46,16 +48,21 @@ class Voice:
 class Camera:
     """Feeds one published video track with numbered pictures."""
 
-    def __init__(self, source: rtc.VideoSource, width: int, height: int, rate: float, rotation: int) -> None:
+    def __init__(
+        self, source: rtc.VideoSource, width: int, height: int, rate: float, rotation: int, grain: np.ndarray | None
+    ) -> None:
         self.source, self.width, self.height, self.rate, self.rotation = source, width, height, rate, rotation
+        self.grain = grain
         self.number = 0
+        self.captured_at: list[float] = []
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         began, first = time.monotonic(), self.number
         while True:
-            picture = pictures.draw(self.number, self.width, self.height)
+            picture = pictures.draw(self.number, self.width, self.height, self.grain)
             frame = rtc.VideoFrame(self.width, self.height, rtc.VideoBufferType.I420, picture.tobytes())
+            self.captured_at.append(time.monotonic())
             self.source.capture_frame(frame, rotation=self.rotation)
             self.number += 1
             await asyncio.sleep(max(0.0, began + (self.number - first) / self.rate - time.monotonic()))
@@ -101,19 +108,29 @@ class Publishing:
         source: str = "SOURCE_CAMERA",
         rotation: int = 0,
         screencast: bool = False,
+        grain: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
-        """Publishes a video track of numbered pictures. `options` are TrackPublishOptions."""
+        """Publishes a video track of numbered pictures, with `grain` such as need many bits. `options` are
+        TrackPublishOptions."""
         video = rtc.VideoSource(width, height, is_screencast=screencast)
         track = rtc.LocalVideoTrack.create_video_track(name, video)
-        self.held.feeds[room, name] = Camera(video, width, height, rate, rotation)
+        self.held.feeds[room, name] = Camera(
+            video, width, height, rate, rotation, pictures.grain(width, height) if grain else None
+        )
         return await publish(self.held, room, name, track, source, options)
+
+    async def captured_at(self, name: str = "video", room: str = "room") -> list[float]:
+        """When each picture was captured, by number."""
+        camera = self.held.feeds[room, name]
+        assert isinstance(camera, Camera)
+        return camera.captured_at
 
     async def resize(self, width: int, height: int, name: str = "video", room: str = "room") -> int:
         """Captures another size from now on; says the number of the first picture that has it."""
         camera = self.held.feeds[room, name]
         assert isinstance(camera, Camera)
-        camera.width, camera.height = width, height
+        camera.width, camera.height, camera.grain = width, height, None
         return camera.number
 
     async def unpublish(self, name: str = "tone", room: str = "room") -> None:
@@ -139,6 +156,12 @@ class Publishing:
             voice.oscillator.frequencies = frequencies
         if amplitude is not None:
             voice.oscillator.amplitude = amplitude
+
+    async def captured(self, name: str = "tone", room: str = "room") -> int:
+        """How many frames of a running tone the source has taken."""
+        voice = self.held.feeds[room, name]
+        assert isinstance(voice, Voice)
+        return voice.captured
 
     async def stop_tone(self, name: str = "tone", room: str = "room") -> None:
         """Captures no more; the track stays published."""
@@ -211,7 +234,10 @@ async def publish(
     if (codec := options.pop("codec", None)) is not None:
         wanted.video_codec = video_frame_pb2.VideoCodec.Value(codec)
     for key, value in options.items():
-        setattr(wanted, key, value)
+        if isinstance(value, list):
+            getattr(wanted, key).extend(value)
+        else:
+            setattr(wanted, key, value)
     held.tracks[room, name] = track
     publication = await held.rooms[room].local_participant.publish_track(track, wanted)
     held.publications[room, name] = publication
