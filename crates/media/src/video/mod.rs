@@ -2,8 +2,8 @@
 //!
 //! [`Packetizer`] cuts the frames of a stream into payloads, [`FrameBuffer`] puts received ones in order and together
 //! again and gives those that a decoder can take. [`descriptor`] reads and writes the dependency descriptor. Beside
-//! them: [`Playout`] says when to show a picture, [`allocation`] and [`degradation`] how to use a bitrate,
-//! [`remb_estimator`] what the path to us carries, [`probe`] what a foreign frame is.
+//! them: [`allocation`] and [`degradation`] say how to use a bitrate, [`remb_estimator`] what the path to us carries,
+//! [`probe`] what a foreign frame is.
 //!
 //! Sequence numbers, retransmission, pacing and transport-wide feedback are the engine's.
 
@@ -22,7 +22,6 @@ mod h265_sps;
 mod nal;
 mod packetize;
 mod payloads;
-mod playout;
 mod probe;
 mod receive;
 pub mod remb_estimator;
@@ -32,7 +31,6 @@ pub mod vp9;
 
 pub use error::{PacketizeError, PayloadError};
 pub use packetize::{LEAST_PAYLOAD, Packetizer, PacketizerConfig, RtpPayload};
-pub use playout::Playout;
 pub use probe::{FrameFacts, probe};
 pub use receive::{AssembledFrame, FrameBuffer, FrameBufferConfig, RtpPacket, VideoReceiveStats};
 pub use trailer::FrameTrailer;
