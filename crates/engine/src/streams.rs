@@ -52,6 +52,9 @@ pub(crate) struct Outbound {
     waiting: VecDeque<(u16, Instant)>,
     send_delay: Duration,
     retransmitted: (u64, u64),
+    /// Key frames asked for, as they came; the stack tells the sum once a second.
+    plis: u64,
+    firs: u64,
     egress: Option<MediaEgressStats>,
     total_rtt: Duration,
     rtt_measurements: u64,
@@ -79,6 +82,8 @@ impl Outbound {
             waiting: VecDeque::new(),
             send_delay: Duration::ZERO,
             retransmitted: (0, 0),
+            plis: 0,
+            firs: 0,
             egress: None,
             total_rtt: Duration::ZERO,
             rtt_measurements: 0,
@@ -268,15 +273,19 @@ impl Streams {
     }
 
     pub(crate) fn keyframe_request(
-        &self,
+        &mut self,
         mid: StackMid,
         rid: Option<StackRid>,
         kind: KeyframeKind,
     ) -> Option<Event> {
         let outbound = self
             .outbound
-            .values()
+            .values_mut()
             .find(|outbound| belongs(outbound, mid, rid))?;
+        match kind {
+            KeyframeKind::Pli => outbound.plis += 1,
+            KeyframeKind::Fir => outbound.firs += 1,
+        }
         Some(Event::KeyframeRequest {
             mid: outbound.mid.clone(),
             rid: outbound.rid.clone(),
@@ -423,8 +432,8 @@ impl Streams {
                     retransmitted_packets_sent: outbound.retransmitted.0,
                     retransmitted_bytes_sent: outbound.retransmitted.1,
                     nacks: egress.map_or(0, |egress| egress.nacks),
-                    plis: egress.map_or(0, |egress| egress.plis),
-                    firs: egress.map_or(0, |egress| egress.firs),
+                    plis: egress.map_or(0, |egress| egress.plis).max(outbound.plis),
+                    firs: egress.map_or(0, |egress| egress.firs).max(outbound.firs),
                     remote,
                 }
             })

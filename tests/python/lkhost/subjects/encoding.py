@@ -159,3 +159,18 @@ class Encoding:
         request = ffi_pb2.FfiRequest()
         request.take_encoded_video_source_feedback.source_handle = wrong._ffi_handle.handle
         ask(request)
+
+    async def pause_recording(self, seconds: float, name: str = "video", room: str = "room") -> None:
+        """Feeds nothing for so long, then goes on."""
+        recording = self.held.feeds[room, name]
+        assert isinstance(recording, Recording)
+        await recording.stop()
+        await asyncio.sleep(seconds)
+        recording.task = asyncio.create_task(recording._run())
+
+    async def stop_recording(self, name: str = "video", room: str = "room") -> dict[str, Any]:
+        """Feeds no more; says what was fed."""
+        recording = self.held.feeds[room, name]
+        assert isinstance(recording, Recording)
+        await recording.stop()
+        return recording.counts

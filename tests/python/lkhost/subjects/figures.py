@@ -18,23 +18,26 @@ class Figures:
         name: str = "video",
         room: str = "room",
         until: dict[str, float] | None = None,
+        reported: bool = False,
+        settled: bool = False,
         seconds: float = 20,
     ) -> dict[str, Any]:
-        """Of a remote track: the dictionaries of its stream and the codec, as soon as the members that `until` names
-        are that large. Figures tell of no change, so they are asked for again and again."""
-        deadline = time.monotonic() + seconds
+        """Of a remote track: the dictionaries of its stream, the codec and what the peer reports. Asked for until the
+        members that `until` names are that large; with `reported` the peer has reported; with `settled` no more frames
+        come. Figures tell of no change, so they are asked for again and again."""
+        settling = Settling(seconds)
         while True:
             entries = await _entries(self.held.remote(room, name).track)
-            if "inbound_rtp" in entries:
-                [stream] = entries["inbound_rtp"].values()
-                wanted = (until or {}).items()
-                if all(float(stream["inbound"][member]) >= least for member, least in wanted):
+            for stream in entries.get("inbound_rtp", {}).values():
+                remote = entries.get("remote_outbound_rtp", {}).get(stream["inbound"]["remote_id"])
+                enough = all(
+                    float(stream["inbound"][member]) >= least for member, least in (until or {}).items()
+                )
+                rest = settling.rests(stream["inbound"]["frames_received"]) or not settled
+                if enough and rest and (remote or not reported):
                     codec = entries.get("codec", {}).get(stream["stream"]["codec_id"], {}).get("codec")
-                    remote = entries.get("remote_outbound_rtp", {}).get(stream["inbound"]["remote_id"])
                     return {**stream, "codec": codec, "remote": remote}
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{entries.get('inbound_rtp')} after {seconds} s")
-            await asyncio.sleep(0.05)
+            await settling.next(entries.get("inbound_rtp"))
 
     async def sent_figures(
         self,
@@ -42,11 +45,12 @@ class Figures:
         room: str = "room",
         frames: int = 0,
         reported: bool = False,
+        settled: bool = False,
         seconds: float = 20,
     ) -> list[dict[str, Any]]:
         """Of our own track: for each stream its dictionaries with codec, source and what the peer reports, as soon as
-        each has sent so many frames and, with `reported`, the peer has said how it receives them."""
-        deadline = time.monotonic() + seconds
+        each has sent so many frames and, with `reported`, the peer has said how it receives them; `settled` as above."""
+        settling = Settling(seconds)
         while True:
             entries = await _entries(self.held.tracks[room, name])
             streams = [
@@ -58,14 +62,41 @@ class Figures:
                 }
                 for stream in entries.get("outbound_rtp", {}).values()
             ]
-            if streams and all(
+            enough = streams and all(
                 stream["outbound"]["frames_sent"] >= frames and (stream["remote"] or not reported)
                 for stream in streams
-            ):
+            )
+            rest = settling.rests([stream["outbound"]["frames_sent"] for stream in streams]) or not settled
+            if enough and rest:
                 return sorted(streams, key=lambda stream: stream["outbound"]["rid"])
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{streams} after {seconds} s")
-            await asyncio.sleep(0.05)
+            await settling.next(streams)
+
+    async def stop_camera(self, name: str = "video", room: str = "room") -> int:
+        """Captures no more, the track stays published; says how many pictures there were."""
+        camera = self.held.feeds.pop((room, name))
+        await camera.stop()
+        return camera.number  # type: ignore[attr-defined]
+
+
+class Settling:
+    """Whether a figure has come to rest, within a time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.deadline = time.monotonic() + seconds
+        self.value: Any = None
+        self.since = time.monotonic()
+
+    def rests(self, value: Any) -> bool:
+        """Whether it has been the same for half a second."""
+        if value != self.value:
+            self.value, self.since = value, time.monotonic()
+        return time.monotonic() >= self.since + 0.5
+
+    async def next(self, seen: Any) -> None:
+        """Waits before the figures are asked for again."""
+        if time.monotonic() > self.deadline:
+            raise TimeoutError(f"not in time: {seen}")
+        await asyncio.sleep(0.05)
 
 
 async def _entries(track: Any) -> dict[str, dict[str, Any]]:
