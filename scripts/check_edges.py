@@ -13,13 +13,14 @@ import sys
 
 # Who may use whom, tests excluded.
 EDGES: dict[str, set[str]] = {
-    "livekit-ffi": {"libwebrtc", "lk-dsp", "lk-types"},
+    "livekit-ffi": {"libwebrtc", "lk-capture", "lk-dsp", "lk-types"},
     "libwebrtc": {"lk-codecs", "lk-crypto", "lk-devices", "lk-dsp", "lk-engine", "lk-jsep", "lk-media", "lk-net", "lk-types"},
     "lk-net": {"lk-types"},
     "lk-engine": {"lk-jsep", "lk-types"},
     "lk-jsep": {"lk-types"},
     "lk-media": {"lk-types"},
     "lk-codecs": {"lk-types"},
+    "lk-capture": set(),
     "lk-crypto": set(),
     "lk-dsp": {"lk-types"},
     "lk-devices": {"lk-types"},
