@@ -2,8 +2,6 @@
 
 use std::f64::consts::PI;
 
-use crate::video::sys::{Kernel, run};
-
 /// What the low-pass is to be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Design {
@@ -62,7 +60,7 @@ const fn kaiser_beta(attenuation: f64) -> f64 {
 }
 
 /// Accumulators of the dot product: enough for the compiler to keep four vectors of eight busy.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 
 /// All phases of one filter.
 pub(super) struct Bank {
@@ -183,36 +181,42 @@ fn bessel(x: f64) -> f64 {
     sum
 }
 
-/// The dot product, in lanes of its own so that the compiler may use vectors: it must not reorder a plain sum.
+/// The dot product.
+#[inline]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    run(Dot(a, b))
+    #[cfg(target_arch = "x86_64")]
+    if let Some(sum) = super::avx2::dot(a, b) {
+        return sum;
+    }
+    plain(a, b)
 }
 
-struct Dot<'a>(&'a [f32], &'a [f32]);
-
-impl Kernel for Dot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run(self) -> f32 {
-        let mut sums = [[0.0_f32; 8]; LANES / 8];
-        for (a, b) in self.0.chunks_exact(LANES).zip(self.1.chunks_exact(LANES)) {
-            for (vector, sum) in sums.iter_mut().enumerate() {
-                for (lane, sum) in sum.iter_mut().enumerate() {
-                    *sum += a[8 * vector + lane] * b[8 * vector + lane];
-                }
+/// The dot product, in lanes of its own so that the compiler may use vectors: it must not reorder a plain sum.
+pub(super) fn plain(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [[0.0_f32; 8]; LANES / 8];
+    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+        for (vector, sum) in sums.iter_mut().enumerate() {
+            for (lane, sum) in sum.iter_mut().enumerate() {
+                *sum += a[8 * vector + lane] * b[8 * vector + lane];
             }
         }
-        total(&sums)
     }
+    outlined_total(&sums)
 }
 
 /// The sum of all lanes. Apart from the loop above: together with it, the compiler arranges the loop's vectors for
 /// this sum's sake and takes twice as long.
 #[inline(never)]
-fn total(sums: &[[f32; 8]; LANES / 8]) -> f32 {
-    let lane = |lane: usize| (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
-    let four =
-        |lane_0: usize| (lane(lane_0) + lane(lane_0 + 1)) + (lane(lane_0 + 2) + lane(lane_0 + 3));
-    four(0) + four(4)
+fn outlined_total(sums: &[[f32; 8]; LANES / 8]) -> f32 {
+    let [first, second, third, fourth] = sums;
+    total(std::array::from_fn(|lane| {
+        (first[lane] + second[lane]) + (third[lane] + fourth[lane])
+    }))
+}
+
+/// The sum of eight lanes, in halves.
+#[inline]
+pub(super) fn total(eight: [f32; 8]) -> f32 {
+    let four: [f32; 4] = std::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
+    (four[0] + four[2]) + (four[1] + four[3])
 }

@@ -4,6 +4,8 @@
 //! any time, delays by 32 samples of the lower rate (0.7 ms at 48 kHz, 2 ms at 16 kHz).
 
 mod aligned;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod filter;
 
 use crate::Error;

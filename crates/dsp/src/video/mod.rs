@@ -12,7 +12,7 @@ mod planes;
 mod rotate;
 mod rows;
 mod scale;
-pub(crate) mod sys;
+mod sys;
 
 pub use convert::convert;
 pub use error::VideoError;

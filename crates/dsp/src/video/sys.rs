@@ -6,7 +6,7 @@
 
 /// A loop over rows of samples that the compiler makes vector code of. `run` must be `#[inline(always)]`, so that
 /// it is compiled anew for each set of processor features.
-pub(crate) trait Kernel {
+pub(super) trait Kernel {
     /// What the loop gives.
     type Output;
     /// Runs the loop.
@@ -15,7 +15,7 @@ pub(crate) trait Kernel {
 
 /// Runs the loop with the widest vectors that this processor has.
 #[inline]
-pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, as was just asked.
