@@ -21,13 +21,10 @@ use crate::{
 /// The requests (field names of `FfiRequest`) that this version refuses, sorted.
 pub const NOT_SERVED: &[&str] = &[
     "get_audio_devices",
-    "new_capture_source",
     "new_platform_audio",
     "set_playout_device",
     "set_recording_device",
-    "start_capture",
     "start_recording",
-    "stop_capture",
     "stop_recording",
 ];
 
@@ -297,9 +294,15 @@ pub fn dispatch(
         Request::ReadyForRoomEvent(request) => Ok(Response::ReadyForRoomEvent(
             h::room::ready_for_room_event(server, &request),
         )),
-        Request::NewCaptureSource(_) => later("new_capture_source"),
-        Request::StartCapture(_) => later("start_capture"),
-        Request::StopCapture(_) => later("stop_capture"),
+        Request::NewCaptureSource(request) => Ok(Response::NewCaptureSource(h::capture::create(
+            server, request,
+        )?)),
+        Request::StartCapture(request) => {
+            Ok(Response::StartCapture(h::capture::start(server, &request)))
+        }
+        Request::StopCapture(request) => {
+            Ok(Response::StopCapture(h::capture::stop(server, &request)))
+        }
         Request::WaitForSubscription(request) => Ok(Response::WaitForSubscription(
             h::publish::wait_for_subscription(server, &request)?,
         )),

@@ -9,6 +9,7 @@ pub(crate) mod apm;
 pub(crate) mod audio_filter;
 pub(crate) mod audio_source;
 pub(crate) mod audio_stream;
+pub(crate) mod capture;
 pub(crate) mod data_stream;
 pub(crate) mod data_track;
 pub(crate) mod e2ee;

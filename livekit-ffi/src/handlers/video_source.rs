@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Longest side of a picture that is sent, in pixels.
-const MAX_SIDE: u32 = 4_096;
+pub(super) const MAX_SIDE: u32 = 4_096;
 
 /// Largest encoded frame, in bytes; more than any encoder makes of a picture of [`MAX_SIDE`].
 const MAX_ENCODED: u64 = 32 << 20;
@@ -53,16 +53,29 @@ pub(crate) fn create(
     } else {
         NativeVideoSource::new(resolution, request.is_screencast.unwrap_or(false))
     };
-    let object = Arc::new(VideoSourceObject { source, encoded });
-    let handle = server.handles().insert(object, Ownership::HOST);
     Ok(proto::NewVideoSourceResponse {
-        source: proto::OwnedVideoSource {
-            handle: owned(handle),
-            info: proto::VideoSourceInfo {
-                r#type: kind.into(),
-            },
-        },
+        source: own(server, source, encoded),
     })
+}
+
+/// Gives the host a source; one of frames that come encoded takes no pictures.
+pub(super) fn own(
+    server: &Server,
+    source: NativeVideoSource,
+    encoded: bool,
+) -> proto::OwnedVideoSource {
+    let kind = if encoded {
+        proto::VideoSourceType::VideoSourceEncoded
+    } else {
+        proto::VideoSourceType::VideoSourceNative
+    };
+    let object = Arc::new(VideoSourceObject { source, encoded });
+    proto::OwnedVideoSource {
+        handle: owned(server.handles().insert(object, Ownership::HOST)),
+        info: proto::VideoSourceInfo {
+            r#type: kind.into(),
+        },
+    }
 }
 
 /// Copies a picture and hands it to its source. Where nobody takes it, it is forgotten.
