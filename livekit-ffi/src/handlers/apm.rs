@@ -208,8 +208,8 @@ mod tests {
         let mut memory = HostMemory::for_tests();
         let mut data = [7_i16; 320];
         let good = request(handle, &mut data);
-        type Request = proto::ApmProcessStreamRequest;
-        let cases: [(&str, fn(&mut Request)); 12] = [
+        type Spoil = fn(&mut proto::ApmProcessStreamRequest);
+        let cases: [(&str, Spoil); 12] = [
             ("data_ptr", |bad| bad.data_ptr = 0),
             ("data_ptr", |bad| bad.data_ptr += 1),
             ("data_ptr", |bad| bad.data_ptr = u64::MAX - 1),

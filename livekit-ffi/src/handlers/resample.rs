@@ -151,8 +151,8 @@ mod tests {
         let memory = HostMemory::for_tests();
         let data = [0_i16; 960];
         let handle = create(&server).resampler.handle.id;
-        type Request = proto::RemixAndResampleRequest;
-        let cases: [(&str, fn(&mut Request)); 10] = [
+        type Spoil = fn(&mut proto::RemixAndResampleRequest);
+        let cases: [(&str, Spoil); 10] = [
             ("audio resampler", |bad| bad.resampler_handle = 0),
             ("buffer.data_ptr", |bad| bad.buffer.data_ptr = 0),
             ("buffer.data_ptr", |bad| bad.buffer.data_ptr += 1),
