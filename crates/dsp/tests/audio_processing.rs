@@ -85,6 +85,28 @@ fn who_speaks_is_heard_while_nothing_is_played() {
 }
 
 #[test]
+fn who_speaks_is_heard_while_others_are_played() {
+    let stages = Stages {
+        echo_canceller: true,
+        ..NOTHING
+    };
+    let rate = 16_000;
+    let far = scaled(&speech(rate, 16.0, 1), 0.5);
+    let echo = room(&far, rate, 40, 0.4, 2);
+    // Alone for the first half, so that the canceller knows the room.
+    let mut near = scaled(&speech(rate, 16.0, 11), 0.4);
+    let half = near.len() / 2;
+    near[..half].fill(0.0);
+    let heard = pcm(&mixed(&[&echo, &near]), 1);
+    let out = cleaned(stages, rate, 1, &heard, Some(&pcm(&far, 1)));
+    let (spoken, left) = (
+        level(last(&pcm(&near, 1), rate, 1, 7.0)),
+        level(last(&out, rate, 1, 7.0)),
+    );
+    assert!((spoken - left).abs() < 6.0, "{spoken:.1} to {left:.1} dB");
+}
+
+#[test]
 fn steady_noise_is_reduced_and_speech_stays() {
     let stages = Stages {
         noise_suppression: true,
