@@ -208,6 +208,12 @@ impl Encoding {
                 .as_mut()
                 .map(|spatial| spatial.share(bitrate, size, captured)),
         };
+        if let Some(shares) = rates.spatial_bitrates {
+            // A forwarder that waits for a layer which is not sent would show nothing.
+            let sent = shares.iter().take_while(|share| **share > 0).count() as u8;
+            self.packetizer
+                .set_active_layers(sent, self.mode.temporal_layers);
+        }
         self.prepare(size, rates)?;
         let began = Instant::now();
         let scaled;
