@@ -1,0 +1,33 @@
+//! A build without devices.
+
+use crate::{DeviceError, Devices};
+
+/// An open device; there is none.
+#[derive(Debug)]
+pub struct Stream(std::convert::Infallible);
+
+impl Stream {
+    /// Whether sound flows.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        match self.0 {}
+    }
+}
+
+pub(crate) fn list() -> Result<Devices, DeviceError> {
+    Err(DeviceError::NotBuilt)
+}
+
+pub(crate) fn record(
+    _device: Option<&str>,
+    _heard: Box<dyn FnMut(&[i16]) + Send>,
+) -> Result<Stream, DeviceError> {
+    Err(DeviceError::NotBuilt)
+}
+
+pub(crate) fn play(
+    _device: Option<&str>,
+    _fill: Box<dyn FnMut(&mut [i16]) + Send>,
+) -> Result<Stream, DeviceError> {
+    Err(DeviceError::NotBuilt)
+}
