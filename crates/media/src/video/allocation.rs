@@ -20,7 +20,8 @@ pub struct LayerLimits {
     pub active: bool,
 }
 
-/// Pixels and the least, target and most bits per second of a layer of that size at 30 frames per second.
+/// Pixels and the least, target and most bits per second of a layer of that size at 30 frames per second. The least of
+/// the largest is low on purpose: as with Google's library, who publishes 4K sees it before the path is measured.
 const BY_SIZE: [(u64, [u64; 3]); 7] = [
     (320 * 180, [30_000, 150_000, 200_000]),
     (480 * 270, [100_000, 300_000, 400_000]),
@@ -28,7 +29,7 @@ const BY_SIZE: [(u64, [u64; 3]); 7] = [
     (960 * 540, [350_000, 900_000, 1_200_000]),
     (1_280 * 720, [600_000, 1_700_000, 2_500_000]),
     (1_920 * 1_080, [900_000, 3_000_000, 5_000_000]),
-    (3_840 * 2_160, [2_500_000, 8_000_000, 15_000_000]),
+    (3_840 * 2_160, [1_200_000, 8_000_000, 15_000_000]),
 ];
 
 impl LayerLimits {

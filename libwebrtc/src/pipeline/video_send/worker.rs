@@ -16,8 +16,9 @@ use crate::pipeline::video_source::{CapturedFrame, CapturedPicture, VideoSource}
 
 /// Assumed until two pictures came.
 const DEFAULT_FRAMERATE: f64 = 30.0;
-/// What a track may send before anybody knows what the path carries, bit/s.
-const FIRST_BITRATE: u64 = 1_000_000;
+/// What a track may send before anybody knows what the path carries, bit/s: the connection's own first guess. All sizes
+/// of a track begin together, because a server that sees the largest late is slow to go over to it.
+const FIRST_BITRATE: u64 = 2_500_000;
 
 /// For so long after the first picture the estimate of the path says little.
 const SETTLING: Duration = Duration::from_secs(4);

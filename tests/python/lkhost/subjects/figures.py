@@ -71,6 +71,46 @@ class Figures:
                 return sorted(streams, key=lambda stream: stream["outbound"]["rid"])
             await settling.next(streams)
 
+    async def sent_over(
+        self, seconds: float, names: list[str], asked: float, room: str = "room", settle: float = 20
+    ) -> dict[str, dict[str, float]]:
+        """What our own tracks of one stream each sent in so many seconds, by the clock of the figures, once they may
+        send as much as they were asked to: bits and frames a second, and pictures drawn a second."""
+        deadline = time.monotonic() + settle
+        while True:
+            first = await self._sent(names, room)
+            if all(one["target"] >= asked * 0.99 for one in first.values()):
+                break
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{first} after {settle} s")
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(seconds)
+        last = await self._sent(names, room)
+        over = {}
+        for name, now in last.items():
+            before = first[name]
+            passed = now["at"] - before["at"]
+            over[name] = {
+                "bitrate": (now["bytes"] - before["bytes"]) * 8 / passed,
+                "framerate": (now["frames"] - before["frames"]) / passed,
+                "drawn": (now["drawn"] - before["drawn"]) / passed,
+                "seconds": passed,
+            }
+        return over
+
+    async def _sent(self, names: list[str], room: str) -> dict[str, dict[str, float]]:
+        found = {}
+        for name in names:
+            [stream] = (await _entries(self.held.tracks[room, name]))["outbound_rtp"].values()
+            found[name] = {
+                "at": int(stream["rtc"]["timestamp"]) / 1e6,
+                "bytes": int(stream["sent"]["bytes_sent"]),
+                "frames": stream["outbound"]["frames_sent"],
+                "target": stream["outbound"]["target_bitrate"],
+                "drawn": self.held.feeds[room, name].number,  # type: ignore[attr-defined]
+            }
+        return found
+
     async def stop_camera(self, name: str = "video", room: str = "room") -> int:
         """Captures no more, the track stays published; says how many pictures there were."""
         camera = self.held.feeds.pop((room, name))
