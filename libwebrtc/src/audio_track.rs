@@ -1,16 +1,15 @@
 //! Audio tracks, local and remote.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use parking_lot::Mutex;
-
-use crate::media_stream_track::{RtcTrackState, TrackState};
+use crate::media_stream_track::RtcTrackState;
 use crate::pipeline::audio_recv::AudioRecv;
 use crate::pipeline::audio_send::AudioSend;
 use crate::pipeline::audio_sink::{AudioFrames, SinkConfig};
 use crate::pipeline::audio_source::AudioSource;
 use crate::pipeline::level::AudioLevels;
+use crate::track_state::TrackState;
 
 /// An audio track. Clones share it.
 #[derive(Clone)]
@@ -19,10 +18,8 @@ pub struct RtcAudioTrack {
 }
 
 struct Inner {
-    state: TrackState,
+    state: TrackState<AudioSend>,
     origin: Origin,
-    /// Pipelines that send the track; they learn of mute.
-    senders: Mutex<Vec<Weak<AudioSend>>>,
 }
 
 /// Where the sound comes from.
@@ -53,7 +50,6 @@ impl RtcAudioTrack {
         let inner = Inner {
             state: TrackState::new(id),
             origin,
-            senders: Mutex::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -74,11 +70,7 @@ impl RtcAudioTrack {
 
     /// Mutes (`false`) or unmutes the track; true where that changed anything.
     pub fn set_enabled(&self, enabled: bool) -> bool {
-        let changed = self.inner.state.set_enabled(enabled);
-        if changed {
-            self.tell_senders();
-        }
-        changed
+        self.inner.state.set_enabled(enabled)
     }
 
     /// Live, or ended for good.
@@ -92,19 +84,6 @@ impl RtcAudioTrack {
         self.inner.state.passes()
     }
 
-    fn tell_senders(&self) {
-        let mut senders = self.inner.senders.lock();
-        // Read under the lock, so that the last word wins.
-        let passes = self.passes();
-        senders.retain(|sender| match sender.upgrade() {
-            Some(sender) => {
-                sender.set_enabled(passes);
-                true
-            }
-            None => false,
-        });
-    }
-
     /// What a sender sends; nothing for a remote track.
     pub(crate) fn source(&self) -> Option<&AudioSource> {
         match &self.inner.origin {
@@ -115,20 +94,12 @@ impl RtcAudioTrack {
 
     /// Lets a pipeline follow mute and unmute from now on.
     pub(crate) fn attach_sender(&self, sender: &Arc<AudioSend>) {
-        let mut senders = self.inner.senders.lock();
-        senders.retain(|known| known.strong_count() > 0);
-        senders.push(Arc::downgrade(sender));
-        // Under the lock, so that no change slips between.
-        sender.set_enabled(self.inner.state.passes());
+        self.inner.state.attach(sender);
     }
 
     /// Level and energy of what is sent, while it is sent.
     pub(crate) fn levels(&self) -> Option<AudioLevels> {
-        let senders = self.inner.senders.lock();
-        senders
-            .iter()
-            .find_map(Weak::upgrade)
-            .map(|sender| sender.levels())
+        self.inner.state.sender().map(|sender| sender.levels())
     }
 
     /// Attaches a listener; none where the track has no sound to give.
@@ -142,11 +113,10 @@ impl RtcAudioTrack {
 
     /// Says that the source is gone for good; streams on the track end.
     pub(crate) fn end(&self) {
-        if self.inner.state.end() {
-            match &self.inner.origin {
-                Origin::Remote(receiver) => receiver.end(),
-                Origin::Local(_) | Origin::Silent => self.tell_senders(),
-            }
+        if self.inner.state.end()
+            && let Origin::Remote(receiver) = &self.inner.origin
+        {
+            receiver.end();
         }
     }
 }

@@ -12,6 +12,7 @@ mod enum_dispatch;
 mod frame_queue;
 mod pipeline;
 mod session;
+mod track_state;
 mod video_sink;
 
 pub mod audio_frame;

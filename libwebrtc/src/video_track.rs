@@ -1,16 +1,17 @@
 //! Video tracks, local and remote.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use crate::frame_queue::FrameQueue;
-use crate::media_stream_track::{RtcTrackState, TrackState};
+use crate::media_stream_track::RtcTrackState;
 use crate::native::packet_trailer::PacketTrailerHandler;
 use crate::pipeline::video_recv::VideoRecv;
 use crate::pipeline::video_send::{VideoSend, VideoSendStats};
 use crate::pipeline::video_source::VideoSource;
+use crate::track_state::TrackState;
 use crate::video_frame::BoxVideoFrame;
 use crate::video_sink::VideoSinks;
 use crate::video_source::native::NativeVideoSource;
@@ -22,11 +23,9 @@ pub struct RtcVideoTrack {
 }
 
 struct Inner {
-    state: TrackState,
+    state: TrackState<VideoSend>,
     origin: Origin,
     packet_trailer: Mutex<Option<PacketTrailerHandler>>,
-    /// Pipelines that send the track; they learn of mute.
-    senders: Mutex<Vec<Weak<VideoSend>>>,
 }
 
 /// Where the pictures come from.
@@ -56,7 +55,6 @@ impl RtcVideoTrack {
                 state,
                 origin,
                 packet_trailer: Mutex::new(None),
-                senders: Mutex::default(),
             }),
         }
     }
@@ -75,11 +73,7 @@ impl RtcVideoTrack {
 
     /// Mutes (`false`) or unmutes the track; true where that changed anything.
     pub fn set_enabled(&self, enabled: bool) -> bool {
-        let changed = self.inner.state.set_enabled(enabled);
-        if changed {
-            self.tell_senders();
-        }
-        changed
+        self.inner.state.set_enabled(enabled)
     }
 
     /// Live, or ended for good.
@@ -93,35 +87,14 @@ impl RtcVideoTrack {
         self.inner.state.passes()
     }
 
-    fn tell_senders(&self) {
-        let mut senders = self.inner.senders.lock();
-        // Read under the lock, so that the last word wins.
-        let passes = self.passes();
-        senders.retain(|sender| match sender.upgrade() {
-            Some(sender) => {
-                sender.set_enabled(passes);
-                true
-            }
-            None => false,
-        });
-    }
-
     /// Lets a pipeline follow mute and unmute from now on.
     pub(crate) fn attach_sender(&self, sender: &Arc<VideoSend>) {
-        let mut senders = self.inner.senders.lock();
-        senders.retain(|known| known.strong_count() > 0);
-        senders.push(Arc::downgrade(sender));
-        // Under the lock, so that no change slips between.
-        sender.set_enabled(self.inner.state.passes());
+        self.inner.state.attach(sender);
     }
 
     /// Figures of what is sent, while it is sent.
     pub(crate) fn send_stats(&self) -> Option<VideoSendStats> {
-        let senders = self.inner.senders.lock();
-        senders
-            .iter()
-            .find_map(Weak::upgrade)
-            .map(|sender| sender.stats())
+        self.inner.state.sender().map(|sender| sender.stats())
     }
 
     /// Sets the handler that fills in the metadata of received frames.
@@ -156,11 +129,10 @@ impl RtcVideoTrack {
 
     /// Says that the source is gone for good; streams on the track end.
     pub(crate) fn end(&self) {
-        if self.inner.state.end() {
-            match &self.inner.origin {
-                Origin::Remote { receiver, .. } => receiver.end(),
-                Origin::Local(_) => self.tell_senders(),
-            }
+        if self.inner.state.end()
+            && let Origin::Remote { receiver, .. } = &self.inner.origin
+        {
+            receiver.end();
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::FollowsMute;
 use super::audio_source::AudioSource;
 use super::level::AudioLevels;
 use super::opus_packets::OpusPackets;
@@ -156,11 +157,6 @@ impl AudioSend {
         self.change(|control| control.params = params);
     }
 
-    /// Mutes and unmutes: a disabled track sends nothing, its source goes on in real time.
-    pub(crate) fn set_enabled(&self, enabled: bool) {
-        self.change(|control| control.enabled = enabled);
-    }
-
     /// Takes the share of lost packets of a receiver report in, 0 to 1.
     pub(crate) fn report_loss(&self, lost: f64) {
         self.change(|control| control.loss = Some(lost));
@@ -184,6 +180,12 @@ impl AudioSend {
     fn change(&self, change: impl FnOnce(&mut Control)) {
         change(&mut self.shared.control.lock());
         self.shared.changed.notify_one();
+    }
+}
+
+impl FollowsMute for AudioSend {
+    fn set_enabled(&self, enabled: bool) {
+        self.change(|control| control.enabled = enabled);
     }
 }
 

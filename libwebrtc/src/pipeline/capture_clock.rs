@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 /// A difference of the clocks that is this far from what it was is another one: the program began anew.
 const JUMP: Duration = Duration::from_millis(300);
-/// Differences count in the mean of so many: calls come late by chance, the clocks differ by little.
-const WINDOW: i32 = 100;
+/// The earliest call tells the clocks' difference, since calls come late and never early. It is believed a little less
+/// from second to second, by so many seconds: by more than clocks drift from one another.
+const DRIFT: f64 = 0.000_5;
 
 /// Two pictures are at least so far apart: RTP's clock of video must tell them apart.
 const LEAST: Duration = Duration::from_micros(50);
@@ -26,7 +27,6 @@ struct State {
     last_us: i64,
     /// Of our clock, ahead of the program's, seconds since the origin.
     ahead: f64,
-    count: i32,
     last: Instant,
 }
 
@@ -38,7 +38,7 @@ impl CaptureClock {
             .as_mut()
             .and_then(|state| state.since(timestamp_us, now));
         let moment = match (&self.state, since) {
-            (Some(state), Some(since)) => (state.origin + since).min(now).max(state.last + LEAST),
+            (Some(state), Some(since)) => (state.origin + since).max(state.last + LEAST),
             (before, _) => {
                 let least = before.as_ref().map(|before| before.last + LEAST);
                 let moment = least.map_or(now, |least| least.max(now));
@@ -47,7 +47,6 @@ impl CaptureClock {
                     origin_us: timestamp_us,
                     last_us: timestamp_us,
                     ahead: 0.0,
-                    count: 0,
                     last: moment,
                 });
                 moment
@@ -66,15 +65,15 @@ impl State {
         if timestamp_us <= self.last_us {
             return None;
         }
+        let passed = timestamp_us.saturating_sub(self.last_us) as f64 / 1e6;
         self.last_us = timestamp_us;
         let theirs = timestamp_us.saturating_sub(self.origin_us) as f64 / 1e6;
         let ours = now.saturating_duration_since(self.origin).as_secs_f64();
-        let off = ours - theirs - self.ahead;
-        if off.abs() > JUMP.as_secs_f64() {
+        let ahead = ours - theirs;
+        if (ahead - self.ahead).abs() > JUMP.as_secs_f64() {
             return None;
         }
-        self.count = (self.count + 1).min(WINDOW);
-        self.ahead += off / f64::from(self.count);
+        self.ahead = ahead.min(self.ahead + DRIFT * passed);
         Duration::try_from_secs_f64(theirs + self.ahead).ok()
     }
 }

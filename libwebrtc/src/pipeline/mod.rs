@@ -28,3 +28,9 @@ fn guarded(what: &str, work: impl FnOnce()) {
         log::error!("{what}: ended by a panic");
     }
 }
+
+/// A pipeline that sends a track.
+pub(crate) trait FollowsMute {
+    /// Sends (`true`), or sends nothing while its source goes on in real time.
+    fn set_enabled(&self, enabled: bool);
+}

@@ -12,6 +12,7 @@ use super::super::audio_sink::{AudioFrames, SinkConfig};
 use super::super::audio_source::AudioSource;
 use super::link::{Conditions, link};
 use super::{amplitude, tone};
+use crate::pipeline::FollowsMute;
 
 struct Call {
     source: AudioSource,

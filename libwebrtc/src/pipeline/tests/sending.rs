@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::super::audio_send::{AudioSend, AudioSendParams, OutgoingAudio};
 use super::super::audio_source::AudioSource;
 use super::tone;
+use crate::pipeline::FollowsMute;
 
 struct Sent {
     at: Duration,

@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 pub(crate) use packets::OutgoingFrame;
 pub(crate) use stats::{Limitation, VideoSendStats};
 
+use super::FollowsMute;
 use super::transform::SendTransform;
 use super::video_source::{CapturedFrame, CapturedPicture, Taken, VideoSource, VideoTaker};
 
@@ -201,18 +202,6 @@ impl VideoSend {
         });
     }
 
-    /// Mutes and unmutes: a disabled track encodes and sends nothing.
-    pub(crate) fn set_enabled(&self, enabled: bool) {
-        self.shared.change(|inbox| {
-            inbox.enabled = enabled;
-            if !enabled {
-                inbox.picture = None;
-                inbox.frames.clear();
-                inbox.frame_lost = true;
-            }
-        });
-    }
-
     /// The transport came up: pictures are worth encoding, and whatever was sent before is lost.
     pub(crate) fn connected(&self) {
         self.shared.change(|inbox| inbox.connected = true);
@@ -245,6 +234,19 @@ impl VideoSend {
     /// Figures up to now.
     pub(crate) fn stats(&self) -> VideoSendStats {
         self.shared.stats.lock().clone()
+    }
+}
+
+impl FollowsMute for VideoSend {
+    fn set_enabled(&self, enabled: bool) {
+        self.shared.change(|inbox| {
+            inbox.enabled = enabled;
+            if !enabled {
+                inbox.picture = None;
+                inbox.frames.clear();
+                inbox.frame_lost = true;
+            }
+        });
     }
 }
 
