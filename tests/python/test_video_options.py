@@ -30,7 +30,7 @@ def test_bitrate_and_framerate_are_kept_within_a_tenth(stage, kind):
 
 @pytest.mark.ours("publisher")
 def test_a_screen_is_sharp_and_keeps_its_size(pair):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     published = alice.call(
         "publish_video", width=1280, height=720, rate=5, source="SOURCE_SCREENSHARE", screencast=True, codec="VP8"
     )
@@ -46,7 +46,7 @@ def test_a_screen_is_sharp_and_keeps_its_size(pair):
 @pytest.mark.ours("publisher")
 @pytest.mark.parametrize("preference", range(3))
 def test_every_preference_for_bad_paths_sends_the_full_size_on_a_good_one(pair, preference):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     alice.call(
         "publish_video", width=640, height=360, rate=20, simulcast=False, degradation_preference=preference
     )
@@ -59,7 +59,7 @@ def test_every_preference_for_bad_paths_sends_the_full_size_on_a_good_one(pair, 
 @pytest.mark.ours("publisher")
 def test_every_encoder_by_name_sends_pictures(pair):
     """There is only software here; who asks for hardware gets pictures all the same, as with the stock library."""
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     for encoder in range(6):
         name = f"video-{encoder}"
         alice.call("publish_video", name=name, width=320, height=180, rate=15, video_encoder=encoder, codec="H264")
@@ -76,7 +76,7 @@ def test_every_encoder_by_name_sends_pictures(pair):
 @pytest.mark.ours("publisher")
 @pytest.mark.parametrize("codec", CODECS)
 def test_4k_arrives_to_the_pixel(pair, codec):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     published = alice.call(
         "publish_video", width=3840, height=2160, rate=2, codec=codec, simulcast=False,
         video_encoding=[8_000_000, 5],
@@ -93,7 +93,7 @@ def test_4k_arrives_to_the_pixel(pair, codec):
 @pytest.mark.ours("publisher")
 def test_4k_is_sent_in_all_sizes_at_once(pair):
     """Which of them a subscriber gets is the server's affair, which goes by what it knows of the way there."""
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     alice.call("publish_video", width=3840, height=2160, rate=2, codec="VP8", simulcast=True)
     bob.expect("track_subscribed", name="video")
     bob.call("watch", compare=False)
@@ -108,7 +108,7 @@ def test_4k_is_sent_in_all_sizes_at_once(pair):
 @pytest.mark.ours("publisher")
 @pytest.mark.parametrize("codec", CODECS)
 def test_odd_and_small_sizes_arrive_to_the_pixel(pair, codec):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     for width, height in ((323, 181), (65, 33), (641, 359)):
         name = f"{width}x{height}"
         alice.call("publish_video", name=name, width=width, height=height, rate=15, codec=codec, simulcast=False)

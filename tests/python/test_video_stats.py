@@ -98,7 +98,7 @@ def _between(before: dict, after: dict, frames: str) -> float:
 
 @pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 def test_what_was_sent_is_what_was_received_and_seen(pair, codec):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     alice.call("publish_video", width=640, height=360, rate=30, codec=codec, simulcast=False)
     bob.expect("track_subscribed", name="video")
     bob.call("watch")
@@ -165,7 +165,7 @@ def test_what_was_sent_is_what_was_received_and_seen(pair, codec):
 
 @pytest.mark.ours("publisher")
 def test_layers_are_told_apart(pair):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     alice.call("publish_video", width=1280, height=720, rate=20, codec="VP8", simulcast=True)
     bob.expect("track_subscribed", name="video")
     bob.call("watch")
@@ -185,7 +185,7 @@ def test_layers_are_told_apart(pair):
 
 @pytest.mark.ours("subscriber")
 def test_a_pause_in_the_pictures_is_a_freeze_and_a_steady_stream_has_none(pair):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     alice.call("publish_encoded", codec="VP8")
     bob.expect("track_subscribed", name="video")
     bob.call("watch")
@@ -202,7 +202,7 @@ def test_a_pause_in_the_pictures_is_a_freeze_and_a_steady_stream_has_none(pair):
 
 @pytest.mark.ours("publisher")
 def test_wishes_for_key_pictures_are_counted_where_they_are_sent_and_where_they_come(pair):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     alice.call("publish_video", width=320, height=180, rate=30, simulcast=False)
     bob.expect("track_subscribed", name="video")
     bob.call("watch")
@@ -221,7 +221,7 @@ def test_wishes_for_key_pictures_are_counted_where_they_are_sent_and_where_they_
 
 @pytest.mark.ours("publisher")
 def test_frames_that_the_host_encoded_are_counted(pair):
-    alice, bob = pair.enter()
+    alice, bob = pair.join()
     alice.call("publish_encoded", codec="VP9")
     bob.expect("track_subscribed", name="video")
     bob.call("watch")

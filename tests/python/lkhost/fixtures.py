@@ -169,6 +169,11 @@ class Pair:
                 peer.expect("participant_active", participant=other)
         return alice, bob
 
+    def join(self, **options: Any) -> tuple[Peer, Peer]:
+        """As `enter`, but nobody waits until the other one is told of it, which the server does every three seconds:
+        enough for media."""
+        return self.stage.join(self.publishing, "alice", **options), self.stage.join(self.subscribing, "bob", **options)
+
     def hearing(self, **options: Any) -> tuple[Peer, Peer]:
         """As `enter`, and bob listens to alice's tone and has heard it."""
         alice, bob = self.enter(**options)

@@ -18,15 +18,15 @@ from .publishing import publish
 class Recording:
     """Feeds one published track with the frames of a file, over and over, and keeps what is asked of its encoder."""
 
-    def __init__(self, source: rtc.EncodedVideoSource, codec: str, rate: float, answers: bool) -> None:
-        self.source, self.codec, self.rate, self.answers = source, codec, rate, answers
+    def __init__(self, source: rtc.EncodedVideoSource, codec: str, rate: float) -> None:
+        self.source, self.codec, self.rate = source, codec, rate
         self.frames = bitstreams.frames(codec)
         self.counts = {"captured": 0, "accepted": 0, "keys": 0, "bytes": 0, "key_wishes": 0}
         self.rates: list[rtc.EncodedRateControl] = []
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        began, at = time.monotonic(), 0
+        began, at, first = time.monotonic(), 0, self.counts["captured"]
         while True:
             frame = self.frames[at]
             kind = "ENCODED_FRAME_KEY" if frame.key else "ENCODED_FRAME_DELTA"
@@ -45,15 +45,12 @@ class Recording:
                 self.counts["accepted"] += 1
                 self.counts["keys"] += frame.key
                 self.counts["bytes"] += len(frame.data)
-            feedback = self.source.take_feedback()
             at = (at + 1) % len(self.frames)
-            if feedback.keyframe_requested:
-                self.counts["key_wishes"] += 1
-                if self.answers:
-                    at = 0
+            feedback = self.source.take_feedback()
+            self.counts["key_wishes"] += feedback.keyframe_requested
             if feedback.rate_control is not None:
                 self.rates.append(feedback.rate_control)
-            await asyncio.sleep(max(0.0, began + self.counts["captured"] / self.rate - time.monotonic()))
+            await asyncio.sleep(max(0.0, began + (self.counts["captured"] - first) / self.rate - time.monotonic()))
 
     async def stop(self) -> None:
         self.task.cancel()
@@ -71,13 +68,11 @@ class Encoding:
         room: str = "room",
         rate: float = bitstreams.RATE,
         source: str = "SOURCE_CAMERA",
-        answers: bool = False,
         feed: bool = True,
         published_as: str | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """Publishes frames of that codec; with `answers` each wish for a key picture is granted at once, else the next
-        one comes when the file has one."""
+        """Publishes frames of that codec, whose file has a key picture now and then."""
         video = rtc.EncodedVideoSource(bitstreams.WIDTH, bitstreams.HEIGHT)
         track = rtc.LocalVideoTrack.create_video_track(name, video)
         options = {
@@ -87,7 +82,7 @@ class Encoding:
             **options,
         }
         published = await publish(self.held, room, name, track, source, options)
-        recording = Recording(video, codec, rate, answers)
+        recording = Recording(video, codec, rate)
         if not feed:
             await recording.stop()
         self.held.feeds[room, name] = recording
@@ -110,16 +105,19 @@ class Encoding:
             "rates": [[one.target_bitrate_bps, one.framerate_fps] for one in recording.rates],
         }
 
-    async def key_wish(self, beyond: int, name: str = "video", room: str = "room", seconds: float = 10) -> int:
-        """Waits until more than so many wishes for key pictures came."""
+    async def key_wishes(self, name: str = "video", room: str = "room") -> bool:
+        """Whether a key picture was wished for since it was asked last; for a recording that stands still."""
         recording = self.held.feeds[room, name]
         assert isinstance(recording, Recording)
+        return recording.source.take_feedback().keyframe_requested
+
+    async def key_wish(self, name: str = "video", room: str = "room", seconds: float = 10) -> None:
+        """Waits until a key picture is wished for, likewise."""
         deadline = time.monotonic() + seconds
-        while recording.counts["key_wishes"] <= beyond:
+        while not await self.key_wishes(name, room):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{recording.counts} after {seconds} s")
+                raise TimeoutError(f"nobody wants a key picture within {seconds} s")
             await asyncio.sleep(0.02)
-        return recording.counts["key_wishes"]
 
     async def capture_encoded(
         self,
