@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, env, fs, path::Path};
 
-use livekit_ffi::{dispatch::NOT_SERVED, proto};
+use livekit_ffi::proto;
 use prost::Message as _;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet,
@@ -132,16 +132,4 @@ fn the_protocol_is_as_large_as_the_official_one_and_our_additions() {
     assert_eq!(members("FfiRequest").len(), 90 + 1);
     assert_eq!(members("FfiResponse").len(), 89 + 1);
     assert_eq!(members("FfiEvent").len(), 47 + 1);
-}
-
-#[test]
-fn what_is_not_served_belongs_to_the_protocol_and_is_listed_once() {
-    let requests: BTreeSet<String> = members("FfiRequest").into_iter().collect();
-    for name in NOT_SERVED {
-        assert!(requests.contains(*name), "{name} is no request");
-    }
-    assert!(
-        NOT_SERVED.is_sorted_by(|a, b| a < b),
-        "sorted, and each once"
-    );
 }

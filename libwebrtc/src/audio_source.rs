@@ -29,11 +29,11 @@ pub enum RtcAudioSource {
 }
 
 impl RtcAudioSource {
-    /// Sets the processing; without effect on a device, which has its own.
+    /// Sets the processing. That of a device is the whole process's, and is not told back.
     pub fn set_audio_options(&self, options: AudioSourceOptions) {
         match self {
             Self::Native(source) => source.set_audio_options(options),
-            Self::Device => {}
+            Self::Device => crate::audio_devices::set_processing(&options),
         }
     }
 

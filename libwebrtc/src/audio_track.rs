@@ -1,8 +1,9 @@
 //! Audio tracks, local and remote.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use crate::audio_devices;
 use crate::media_stream_track::RtcTrackState;
 use crate::pipeline::audio_recv::AudioRecv;
 use crate::pipeline::audio_send::AudioSend;
@@ -22,9 +23,27 @@ struct Inner {
     origin: Origin,
 }
 
+/// A track that may be gone.
+#[derive(Clone)]
+pub(crate) struct WeakAudioTrack(Weak<Inner>);
+
+impl WeakAudioTrack {
+    /// The track, where somebody holds it still.
+    pub(crate) fn upgrade(&self) -> Option<RtcAudioTrack> {
+        self.0.upgrade().map(|inner| RtcAudioTrack { inner })
+    }
+
+    /// Whether both are the same track.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+}
+
 /// Where the sound comes from.
 enum Origin {
     Local(AudioSource),
+    /// The platform's microphone, which is open while somebody listens.
+    Device(AudioSource),
     Remote(AudioRecv),
     /// A microphone that is not there: nothing is ever heard.
     Silent,
@@ -36,9 +55,21 @@ impl RtcAudioTrack {
         Self::new(id, Origin::Local(source))
     }
 
-    /// A track of a receiver.
+    /// A track of the platform's microphone.
+    pub(crate) fn device(id: &str, source: AudioSource) -> Self {
+        Self::new(id, Origin::Device(source))
+    }
+
+    /// A track of a receiver. Where the platform's loudspeaker is in use, it plays it.
     pub(crate) fn remote(id: &str, receiver: AudioRecv) -> Self {
-        Self::new(id, Origin::Remote(receiver))
+        let track = Self::new(id, Origin::Remote(receiver));
+        audio_devices::register_remote(&track);
+        track
+    }
+
+    /// A hold on the track that does not keep it.
+    pub(crate) fn downgrade(&self) -> WeakAudioTrack {
+        WeakAudioTrack(Arc::downgrade(&self.inner))
     }
 
     /// A track without a source.
@@ -87,7 +118,7 @@ impl RtcAudioTrack {
     /// What a sender sends; nothing for a remote track.
     pub(crate) fn source(&self) -> Option<&AudioSource> {
         match &self.inner.origin {
-            Origin::Local(source) => Some(source),
+            Origin::Local(source) | Origin::Device(source) => Some(source),
             Origin::Remote(_) | Origin::Silent => None,
         }
     }
@@ -106,6 +137,11 @@ impl RtcAudioTrack {
     pub(crate) fn add_sink(&self, config: SinkConfig) -> Option<AudioFrames> {
         match &self.inner.origin {
             Origin::Local(source) => Some(source.add_sink(config)),
+            Origin::Device(source) => {
+                let frames = source.add_sink(config);
+                audio_devices::settle_later();
+                Some(frames)
+            }
             Origin::Remote(receiver) => Some(receiver.add_sink(config)),
             Origin::Silent => None,
         }
@@ -113,10 +149,11 @@ impl RtcAudioTrack {
 
     /// Says that the source is gone for good; streams on the track end.
     pub(crate) fn end(&self) {
-        if self.inner.state.end()
-            && let Origin::Remote(receiver) = &self.inner.origin
-        {
-            receiver.end();
+        if self.inner.state.end() {
+            match &self.inner.origin {
+                Origin::Remote(receiver) => receiver.end(),
+                Origin::Local(_) | Origin::Device(_) | Origin::Silent => {}
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod session;
 mod track_state;
 mod video_sink;
 
+pub mod audio_devices;
 pub mod audio_frame;
 pub mod audio_source;
 pub mod audio_stream;

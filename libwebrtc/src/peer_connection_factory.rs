@@ -1,8 +1,5 @@
 //! Makes peer connections and tracks.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use lk_jsep::Capabilities;
 
 use crate::{
@@ -65,35 +62,17 @@ impl Default for RtcConfiguration {
     }
 }
 
-/// Makes peer connections and tracks. Clones share its settings.
+/// Makes peer connections and tracks.
 #[derive(Clone, Debug, Default)]
-pub struct PeerConnectionFactory {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
 #[expect(
     dead_code,
     reason = "what is kept for video and for SNAP is only shown so far"
 )]
-struct Inner {
+pub struct PeerConnectionFactory {
     /// Received video is shown without waiting.
     zero_playout_delay: bool,
     /// A faster start is negotiated where the peer can.
     warp: bool,
-    recording_enabled: AtomicBool,
-    playout_enabled: AtomicBool,
-}
-
-impl Default for Inner {
-    fn default() -> Self {
-        Self {
-            zero_playout_delay: false,
-            warp: false,
-            recording_enabled: AtomicBool::new(true),
-            playout_enabled: AtomicBool::new(false),
-        }
-    }
 }
 
 impl PeerConnectionFactory {
@@ -107,11 +86,8 @@ impl PeerConnectionFactory {
     #[must_use]
     pub fn with_options(zero_playout_delay: bool, enable_warp: bool) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                zero_playout_delay,
-                warp: enable_warp,
-                ..Inner::default()
-            }),
+            zero_playout_delay,
+            warp: enable_warp,
         }
     }
 
@@ -153,18 +129,23 @@ fn capabilities(media_type: MediaType) -> RtpCapabilities {
 
 /// Tracks, and the platform's audio devices.
 pub mod native {
-    use std::sync::atomic::Ordering;
+    use std::time::{Duration, Instant};
+
+    use parking_lot::Mutex;
 
     use super::PeerConnectionFactory;
     use crate::{
-        audio_source::native::NativeAudioSource, audio_track::RtcAudioTrack,
-        video_source::native::NativeVideoSource, video_track::RtcVideoTrack,
+        audio_devices::{self, AudioDeviceError, Device, Devices},
+        audio_source::native::NativeAudioSource,
+        audio_track::RtcAudioTrack,
+        video_source::native::NativeVideoSource,
+        video_track::RtcVideoTrack,
     };
 
     /// Methods of [`PeerConnectionFactory`] that native programs have.
     ///
-    /// Platform audio devices are not part of this build: there are none, nothing can be selected or started,
-    /// and acquiring them fails. The two enabled flags are kept.
+    /// Platform audio is the whole process's ([`audio_devices`]). Without the feature `devices`, or a sound server,
+    /// there are no devices, nothing can be selected or started, and acquiring them fails.
     pub trait PeerConnectionFactoryExt {
         /// A track of the program's pictures.
         fn create_video_track(&self, label: &str, source: NativeVideoSource) -> RtcVideoTrack;
@@ -245,14 +226,58 @@ pub mod native {
         fn is_platform_adm_active(&self) -> bool;
     }
 
-    /// Methods whose answer without platform devices is always the same.
-    macro_rules! without_devices {
-        ($($method:ident($($argument:ident: $kind:ty),*) -> $ret:ty { $value:expr })+) => {$(
-            fn $method(&self $(, $argument: $kind)*) -> $ret {
-                $(let _ = $argument;)*
-                $value
-            }
-        )+};
+    /// The list that counts, names and identifiers are read from: each is asked for by itself, and must fit the others.
+    static LISTED: Mutex<Option<(Instant, Devices)>> = Mutex::new(None);
+    /// How long it is good for.
+    const LISTED_FOR: Duration = Duration::from_millis(500);
+
+    /// Reads from the list; nothing where there are no devices.
+    fn listed<T>(read: impl FnOnce(&Devices) -> T) -> Option<T> {
+        let mut listed = LISTED.lock();
+        let old = |(at, _): &mut (Instant, Devices)| at.elapsed() > LISTED_FOR;
+        if listed.as_mut().is_none_or(old) {
+            *listed = match audio_devices::list() {
+                Ok(devices) => Some((Instant::now(), devices)),
+                Err(error) => {
+                    log::warn!("audio devices: {error}");
+                    None
+                }
+            };
+        }
+        listed.as_ref().map(|(_, devices)| read(devices))
+    }
+
+    fn text(
+        index: u16,
+        list: impl FnOnce(&Devices) -> &[Device],
+        field: impl FnOnce(&Device) -> &String,
+    ) -> String {
+        listed(|devices| {
+            list(devices)
+                .get(usize::from(index))
+                .map(|device| field(device).clone())
+        })
+        .flatten()
+        .unwrap_or_default()
+    }
+
+    fn count(list: impl FnOnce(&Devices) -> &[Device]) -> i16 {
+        listed(|devices| i16::try_from(list(devices).len()).unwrap_or(i16::MAX)).unwrap_or(0)
+    }
+
+    fn microphones(devices: &Devices) -> &[Device] {
+        &devices.microphones
+    }
+
+    fn loudspeakers(devices: &Devices) -> &[Device] {
+        &devices.loudspeakers
+    }
+
+    /// The answer of methods that say no more than whether it went well; why not is logged.
+    fn done(what: &str, outcome: Result<(), AudioDeviceError>) -> bool {
+        outcome
+            .inspect_err(|error| log::warn!("{what}: {error}"))
+            .is_ok()
     }
 
     impl PeerConnectionFactoryExt for PeerConnectionFactory {
@@ -268,59 +293,142 @@ pub mod native {
         }
 
         fn create_device_audio_track(&self, label: &str) -> RtcAudioTrack {
-            log::warn!(
-                "a track of the microphone stays silent: audio devices are not supported yet"
-            );
-            RtcAudioTrack::silent(label)
+            match audio_devices::microphone() {
+                Ok(source) => RtcAudioTrack::device(label, source),
+                Err(error) => {
+                    log::error!("a track of the microphone stays silent: {error}");
+                    RtcAudioTrack::silent(label)
+                }
+            }
         }
 
-        without_devices! {
-            playout_devices() -> i16 { 0 }
-            recording_devices() -> i16 { 0 }
-            playout_device_name(index: u16) -> String { String::new() }
-            recording_device_name(index: u16) -> String { String::new() }
-            playout_device_guid(index: u16) -> String { String::new() }
-            recording_device_guid(index: u16) -> String { String::new() }
-            set_playout_device(index: u16) -> bool { false }
-            set_recording_device(index: u16) -> bool { false }
-            set_playout_device_by_guid(guid: &str) -> bool { false }
-            set_recording_device_by_guid(guid: &str) -> bool { false }
-            stop_recording() -> bool { false }
-            init_recording() -> bool { false }
-            start_recording() -> bool { false }
-            recording_is_initialized() -> bool { false }
-            stop_playout() -> bool { false }
-            init_playout() -> bool { false }
-            start_playout() -> bool { false }
-            playout_is_initialized() -> bool { false }
-            builtin_aec_is_available() -> bool { false }
-            builtin_agc_is_available() -> bool { false }
-            builtin_ns_is_available() -> bool { false }
-            enable_builtin_aec(enable: bool) -> bool { false }
-            enable_builtin_agc(enable: bool) -> bool { false }
-            enable_builtin_ns(enable: bool) -> bool { false }
-            acquire_platform_adm() -> bool { false }
-            release_platform_adm() -> () { () }
-            platform_adm_ref_count() -> i32 { 0 }
-            is_platform_adm_active() -> bool { false }
+        fn playout_devices(&self) -> i16 {
+            count(loudspeakers)
+        }
+
+        fn recording_devices(&self) -> i16 {
+            count(microphones)
+        }
+
+        fn playout_device_name(&self, index: u16) -> String {
+            text(index, loudspeakers, |device| &device.name)
+        }
+
+        fn recording_device_name(&self, index: u16) -> String {
+            text(index, microphones, |device| &device.name)
+        }
+
+        fn playout_device_guid(&self, index: u16) -> String {
+            text(index, loudspeakers, |device| &device.id)
+        }
+
+        fn recording_device_guid(&self, index: u16) -> String {
+            text(index, microphones, |device| &device.id)
+        }
+
+        fn set_playout_device(&self, index: u16) -> bool {
+            self.set_playout_device_by_guid(&self.playout_device_guid(index))
+        }
+
+        fn set_recording_device(&self, index: u16) -> bool {
+            self.set_recording_device_by_guid(&self.recording_device_guid(index))
+        }
+
+        fn set_playout_device_by_guid(&self, guid: &str) -> bool {
+            done("loudspeaker", audio_devices::choose_loudspeaker(guid))
+        }
+
+        fn set_recording_device_by_guid(&self, guid: &str) -> bool {
+            done("microphone", audio_devices::choose_microphone(guid))
+        }
+
+        fn stop_recording(&self) -> bool {
+            done("stop_recording", audio_devices::stop_recording())
+        }
+
+        fn init_recording(&self) -> bool {
+            audio_devices::shares() > 0
+        }
+
+        fn start_recording(&self) -> bool {
+            done("start_recording", audio_devices::start_recording())
+        }
+
+        fn recording_is_initialized(&self) -> bool {
+            audio_devices::is_recording()
+        }
+
+        fn stop_playout(&self) -> bool {
+            done("stop_playout", audio_devices::set_playing(false))
+        }
+
+        fn init_playout(&self) -> bool {
+            audio_devices::shares() > 0
+        }
+
+        fn start_playout(&self) -> bool {
+            done("start_playout", audio_devices::set_playing(true))
+        }
+
+        fn playout_is_initialized(&self) -> bool {
+            audio_devices::is_playing()
+        }
+
+        // Sound servers hide what the hardware can do: processing is ours.
+        fn builtin_aec_is_available(&self) -> bool {
+            false
+        }
+
+        fn builtin_agc_is_available(&self) -> bool {
+            false
+        }
+
+        fn builtin_ns_is_available(&self) -> bool {
+            false
+        }
+
+        fn enable_builtin_aec(&self, _enable: bool) -> bool {
+            false
+        }
+
+        fn enable_builtin_agc(&self, _enable: bool) -> bool {
+            false
+        }
+
+        fn enable_builtin_ns(&self, _enable: bool) -> bool {
+            false
         }
 
         fn set_adm_recording_enabled(&self, enabled: bool) {
-            self.inner
-                .recording_enabled
-                .store(enabled, Ordering::Release);
+            audio_devices::set_recording_enabled(enabled);
         }
 
         fn adm_recording_enabled(&self) -> bool {
-            self.inner.recording_enabled.load(Ordering::Acquire)
+            audio_devices::recording_enabled()
         }
 
         fn set_adm_playout_enabled(&self, enabled: bool) {
-            self.inner.playout_enabled.store(enabled, Ordering::Release);
+            audio_devices::set_playout_enabled(enabled);
         }
 
         fn adm_playout_enabled(&self) -> bool {
-            self.inner.playout_enabled.load(Ordering::Acquire)
+            audio_devices::playout_enabled()
+        }
+
+        fn acquire_platform_adm(&self) -> bool {
+            done("platform audio", audio_devices::acquire())
+        }
+
+        fn release_platform_adm(&self) {
+            audio_devices::release();
+        }
+
+        fn platform_adm_ref_count(&self) -> i32 {
+            i32::try_from(audio_devices::shares()).unwrap_or(i32::MAX)
+        }
+
+        fn is_platform_adm_active(&self) -> bool {
+            audio_devices::shares() > 0
         }
     }
 }

@@ -40,12 +40,6 @@ pub enum FfiError {
     /// An `FfiRequest` without a member, or with one this version does not know.
     #[error("the FfiRequest has no member of `message` that this version knows")]
     EmptyRequest,
-    /// The request belongs to the protocol, but this version cannot serve it yet.
-    #[error("request `{request}` cannot be served by this version yet")]
-    NotServed {
-        /// The request's field name in `FfiRequest`.
-        request: &'static str,
-    },
     /// A handle that does not fit.
     #[error(transparent)]
     Handle(#[from] HandleError),

@@ -187,6 +187,18 @@ impl AudioSource {
         }
     }
 
+    /// Hands samples of the source's format on at once, past the queue: for a device, which keeps time itself.
+    pub(crate) fn deliver_now(&self, samples: &[i16]) {
+        self.shared.deliver(samples);
+    }
+
+    /// Whether anybody sends it or listens to it.
+    pub(crate) fn is_heard(&self) -> bool {
+        let mut outputs = self.shared.outputs.lock();
+        outputs.taps.retain(|tap| tap.strong_count() > 0);
+        !outputs.taps.is_empty() || !outputs.sinks.is_empty()
+    }
+
     /// Discards what has not left yet, and what a waiting capture still holds.
     pub(crate) fn clear(&self) {
         let mut queue = self.shared.queue.lock();

@@ -4,10 +4,11 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use livekit::webrtc::{
     audio_frame::AudioFrame,
-    audio_source::{AudioSourceOptions, native::NativeAudioSource},
+    audio_source::{AudioSourceOptions, RtcAudioSource, native::NativeAudioSource},
 };
 use tokio::{sync::mpsc, time::timeout};
 
+use super::platform_audio;
 use crate::{
     convert::enum_field,
     error::FfiError,
@@ -85,10 +86,40 @@ pub(super) mod limits {
     }
 }
 
-/// A source that the host feeds. Frames are accepted one after the other.
-pub(crate) struct AudioSourceObject {
-    pub(super) source: NativeAudioSource,
+/// A source of sound.
+pub(crate) enum AudioSourceObject {
+    /// The host feeds it. Frames are accepted one after the other.
+    Host(HostSource),
+    /// The platform's microphone.
+    Microphone,
+}
+
+/// A source that the host feeds.
+pub(crate) struct HostSource {
+    source: NativeAudioSource,
     frames: mpsc::Sender<Capture>,
+}
+
+impl AudioSourceObject {
+    /// As a track takes it.
+    pub(super) fn source(&self) -> RtcAudioSource {
+        match self {
+            Self::Host(host) => RtcAudioSource::Native(host.source.clone()),
+            Self::Microphone => RtcAudioSource::Device,
+        }
+    }
+
+    /// What a frame goes to.
+    fn host(&self, handle: u64) -> Result<&HostSource, FfiError> {
+        match self {
+            Self::Host(host) => Ok(host),
+            Self::Microphone => Err(FfiError::field(
+                "source_handle",
+                handle,
+                "the platform's microphone, which takes no frames",
+            )),
+        }
+    }
 }
 
 impl Resource for AudioSourceObject {
@@ -96,7 +127,7 @@ impl Resource for AudioSourceObject {
 }
 
 /// A frame that waits for the source.
-struct Capture {
+pub(crate) struct Capture {
     frame: AudioFrame<'static>,
     async_id: u64,
 }
@@ -107,12 +138,15 @@ pub(crate) fn create(
     request: &proto::NewAudioSourceRequest,
 ) -> Result<proto::NewAudioSourceResponse, FfiError> {
     let kind = enum_field::<proto::AudioSourceType>("type", request.r#type)?;
+    let options = request.options.as_ref().map(|options| AudioSourceOptions {
+        echo_cancellation: options.echo_cancellation,
+        noise_suppression: options.noise_suppression,
+        auto_gain_control: options.auto_gain_control,
+    });
     if kind == proto::AudioSourceType::AudioSourcePlatform {
-        return Err(FfiError::field(
-            "type",
-            "AUDIO_SOURCE_PLATFORM",
-            "platform audio devices are not served by this version",
-        ));
+        // Rate, channels and queue are the device's own.
+        platform_audio::prepare_microphone(server, request.platform_audio_handle, options)?;
+        return Ok(own(server, kind, AudioSourceObject::Microphone));
     }
     let sample_rate = limits::sample_rate(
         "sample_rate",
@@ -123,18 +157,14 @@ pub(crate) fn create(
         request.num_channels.unwrap_or(DEFAULT_CHANNELS),
     )?;
     let queue_ms = queue_size(request.queue_size_ms.unwrap_or(DEFAULT_QUEUE_MS))?;
-    let options = request
-        .options
-        .as_ref()
-        .map_or_else(AudioSourceOptions::default, |options| AudioSourceOptions {
-            echo_cancellation: options.echo_cancellation,
-            noise_suppression: options.noise_suppression,
-            auto_gain_control: options.auto_gain_control,
-        });
-
     let runtime = server.runtime()?;
     let inside = runtime.enter();
-    let source = NativeAudioSource::new(options, sample_rate, num_channels, queue_ms);
+    let source = NativeAudioSource::new(
+        options.unwrap_or_default(),
+        sample_rate,
+        num_channels,
+        queue_ms,
+    );
     drop(inside);
     let (frames, waiting) = mpsc::channel(WAITING_FRAMES);
     let limit = Duration::from_millis(queue_ms.into()) + CAPTURE_SLACK;
@@ -142,16 +172,28 @@ pub(crate) fn create(
         "capture_audio_frame",
         accept(Arc::clone(server), source.clone(), waiting, limit),
     )?;
-    let object = Arc::new(AudioSourceObject { source, frames });
-    let handle = server.handles().insert(object, Ownership::HOST);
-    Ok(proto::NewAudioSourceResponse {
+    Ok(own(
+        server,
+        kind,
+        AudioSourceObject::Host(HostSource { source, frames }),
+    ))
+}
+
+/// Gives the host a source.
+fn own(
+    server: &Server,
+    kind: proto::AudioSourceType,
+    object: AudioSourceObject,
+) -> proto::NewAudioSourceResponse {
+    let handle = server.handles().insert(Arc::new(object), Ownership::HOST);
+    proto::NewAudioSourceResponse {
         source: proto::OwnedAudioSource {
             handle: owned(handle),
             info: proto::AudioSourceInfo {
                 r#type: kind.into(),
             },
         },
-    })
+    }
 }
 
 /// Copies a frame and hands it to its source; the callback comes when the source has taken it.
@@ -172,11 +214,14 @@ pub(crate) fn clear(
     server: &Server,
     request: &proto::ClearAudioBufferRequest,
 ) -> Result<proto::ClearAudioBufferResponse, FfiError> {
-    server
+    let object = server
         .handles()
-        .get::<AudioSourceObject>(request.source_handle)?
-        .source
-        .clear_buffer();
+        .get::<AudioSourceObject>(request.source_handle)?;
+    match &*object {
+        AudioSourceObject::Host(host) => host.source.clear_buffer(),
+        // A device holds nothing back.
+        AudioSourceObject::Microphone => {}
+    }
     Ok(proto::ClearAudioBufferResponse {})
 }
 
@@ -217,9 +262,9 @@ fn enqueue(
     let object = server
         .handles()
         .get::<AudioSourceObject>(request.source_handle)?;
+    let host = object.host(request.source_handle)?;
     let frame = frame(memory, &request.buffer)?;
-    object
-        .frames
+    host.frames
         .try_send(Capture { frame, async_id })
         .map_err(|_| {
             FfiError::operation(

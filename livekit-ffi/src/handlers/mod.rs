@@ -15,6 +15,7 @@ pub(crate) mod data_track;
 pub(crate) mod e2ee;
 pub(crate) mod message;
 pub(crate) mod participant;
+pub(crate) mod platform_audio;
 pub(crate) mod publication;
 pub(crate) mod publish;
 pub(crate) mod resample;

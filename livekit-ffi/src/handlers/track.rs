@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use livekit::track::{LocalAudioTrack, LocalTrack, LocalVideoTrack, Track};
-use livekit::webrtc::{audio_source::RtcAudioSource, video_source::RtcVideoSource};
+use livekit::webrtc::video_source::RtcVideoSource;
 use tokio_util::sync::CancellationToken;
 
 use super::{answer, audio_source::AudioSourceObject, video_source::VideoSourceObject};
@@ -27,10 +27,7 @@ pub(crate) fn create_audio_track(
         .get::<AudioSourceObject>(request.source_handle)?;
     let runtime = server.runtime()?;
     let _inside = runtime.enter();
-    let track = LocalAudioTrack::create_audio_track(
-        &request.name,
-        RtcAudioSource::Native(source.source.clone()),
-    );
+    let track = LocalAudioTrack::create_audio_track(&request.name, source.source());
     Ok(proto::CreateAudioTrackResponse {
         track: own_local(server, Track::LocalAudio(track)),
     })
