@@ -1,49 +1,47 @@
-//! Received sound on its way to the host: frames, and one EOS at the end.
-//!
-//! A stream belongs to a track, or follows whatever track of one source a participant has. It
-//! ends with its track, for whatever reason, even while the host holds the track's handle.
+//! Received sound on its way to the host.
 
-use std::{borrow::Cow, future::Future, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
-use livekit::{
-    participant::Participant,
-    track::TrackSource,
-    webrtc::{audio_frame::AudioFrame, audio_track::RtcAudioTrack, prelude::MediaStreamTrack},
+use livekit::webrtc::{
+    audio_frame::AudioFrame, audio_track::RtcAudioTrack, prelude::MediaStreamTrack,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     audio_filter::{AudioFilter, Frames},
-    follow,
-    given::owned,
-    session::RoomSession,
+    media_stream::{Media, Outlet},
 };
 use crate::{
     proto::{self, audio_stream_event, ffi_event::Message},
-    server::{
-        Server,
-        events::{DEFAULT_MEDIA_LIMIT, EventQueue},
-        handles::{HandleId, Ownership, Resource},
-    },
+    server::handles::{HandleId, Resource},
 };
 
-/// A stream that the host holds. Dropping the handle discards what is queued and ends it: hosts wait for the EOS
-/// that follows (the Python SDK's `AudioStream.aclose` does).
-pub(crate) struct AudioStreamObject {
-    pub(crate) handle: HandleId,
-    pub(crate) events: Arc<EventQueue>,
-    pub(crate) dropped: CancellationToken,
-}
+/// Sound.
+pub(crate) enum Audio {}
 
-impl Resource for AudioStreamObject {
-    const KIND: &'static str = "audio stream";
-}
+impl Media for Audio {
+    const STREAM: &'static str = "audio stream";
+    type Track = RtcAudioTrack;
 
-impl Drop for AudioStreamObject {
-    fn drop(&mut self) {
-        self.dropped.cancel();
-        self.events.discard_stream(self.handle);
+    fn track(of: MediaStreamTrack) -> Option<RtcAudioTrack> {
+        match of {
+            MediaStreamTrack::Audio(audio) => Some(audio),
+            MediaStreamTrack::Video(_) => None,
+        }
     }
+
+    fn eos(stream: HandleId) -> Message {
+        event(
+            stream,
+            audio_stream_event::Message::Eos(proto::AudioStreamEos {}),
+        )
+    }
+}
+
+fn event(stream: HandleId, message: audio_stream_event::Message) -> Message {
+    Message::AudioStreamEvent(proto::AudioStreamEvent {
+        stream_handle: stream,
+        message: Some(message),
+    })
 }
 
 /// A frame's samples, which the host reads where they lie.
@@ -67,59 +65,21 @@ pub(crate) struct AudioFormat {
     pub(crate) queue_frames: Option<usize>,
 }
 
-/// Sends the frames of `track` until it ends or the host drops the stream. EOS comes last.
-pub(crate) async fn of_track(
-    sender: FrameSender,
-    sid: String,
-    track: RtcAudioTrack,
-    ended: CancellationToken,
-    dropped: CancellationToken,
-) {
-    tokio::select! {
-        () = sender.pump(sid, track) => {}
-        () = ended.cancelled() => {}
-        () = dropped.cancelled() => {}
-    }
-    sender.end();
-}
-
-/// Sends the frames of whatever track of `source` the participant has, one after the other,
-/// until the participant leaves, the room closes, or the host drops the stream. EOS comes last.
-pub(crate) async fn of_participant(
-    sender: FrameSender,
-    session: Arc<RoomSession>,
-    participant: Participant,
-    source: TrackSource,
-    dropped: CancellationToken,
-) {
-    let followed = follow::tracks(&session, &participant, source, audio, |sid, track| {
-        sender.pump(sid, track)
-    });
-    dropped.run_until_cancelled(followed).await;
-    sender.end();
-}
-
-fn audio(track: MediaStreamTrack) -> Option<RtcAudioTrack> {
-    match track {
-        MediaStreamTrack::Audio(audio) => Some(audio),
-        MediaStreamTrack::Video(_) => None,
-    }
-}
-
 /// Turns frames into events of one stream.
 #[derive(Clone)]
 pub(crate) struct FrameSender {
-    pub(crate) server: Arc<Server>,
-    pub(crate) handle: HandleId,
+    pub(crate) outlet: Outlet,
     pub(crate) format: AudioFormat,
     pub(crate) filter: Option<Arc<AudioFilter>>,
-    /// The host dropped the stream.
-    pub(crate) dropped: CancellationToken,
 }
 
 impl FrameSender {
     /// Sends the frames of `track` as long as they come.
-    fn pump(&self, sid: String, track: RtcAudioTrack) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn pump(
+        &self,
+        sid: String,
+        track: RtcAudioTrack,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let sender = self.clone();
         async move {
             let AudioFormat {
@@ -142,42 +102,14 @@ impl FrameSender {
             sample_rate: frame.sample_rate,
             samples_per_channel: frame.samples_per_channel,
         };
-        // The host is told of the frame only if it is delivered; the queue frees it otherwise.
-        let buffer = self
-            .server
-            .handles()
-            .insert(Arc::new(FrameBuffer(frame.data)), Ownership::HOST);
-        let received = proto::AudioFrameReceived {
-            frame: proto::OwnedAudioFrameBuffer {
-                handle: owned(buffer),
-                info,
-            },
-        };
-        let message = self.message(audio_stream_event::Message::FrameReceived(received));
-        let limit = match self.format.queue_frames {
-            None => DEFAULT_MEDIA_LIMIT,
-            Some(0) => usize::MAX,
-            Some(frames) => frames,
-        };
-        self.server
-            .events()
-            .send_media(self.handle, limit, message, buffer);
-        if self.dropped.is_cancelled() {
-            // The host dropped the stream meanwhile: nobody would free this frame.
-            self.server.events().discard_stream(self.handle);
-        }
-    }
-
-    fn end(&self) {
-        let eos = self.message(audio_stream_event::Message::Eos(proto::AudioStreamEos {}));
-        self.server.events().finish_stream(self.handle, eos);
-    }
-
-    fn message(&self, message: audio_stream_event::Message) -> Message {
-        Message::AudioStreamEvent(proto::AudioStreamEvent {
-            stream_handle: self.handle,
-            message: Some(message),
-        })
+        self.outlet.send(FrameBuffer(frame.data), |handle| {
+            let frame = proto::OwnedAudioFrameBuffer { handle, info };
+            let received = proto::AudioFrameReceived { frame };
+            event(
+                self.outlet.handle(),
+                audio_stream_event::Message::FrameReceived(received),
+            )
+        });
     }
 }
 

@@ -5,8 +5,7 @@
 //!   `local_track_unpublished` before the unpublish callback, one `local_track_republished` per
 //!   track after a full reconnect: [`order`], driven by [`room`];
 //! - room EOS before the disconnect callback: [`session`];
-//! - a stream's EOS is its last event: [`audio_stream`], [`video_stream`], [`data_stream`],
-//!   [`data_track`].
+//! - a stream's EOS is its last event: [`media_stream`], [`data_stream`], [`data_track`].
 //!
 //! Requests are not handled here; `handlers` calls in.
 
@@ -16,6 +15,7 @@ pub(crate) mod data_stream;
 pub(crate) mod data_track;
 mod follow;
 pub(crate) mod given;
+pub(crate) mod media_stream;
 pub(crate) mod objects;
 pub(crate) mod order;
 pub(crate) mod outbox;

@@ -1,63 +1,60 @@
-//! Received pictures on their way to the host: frames, and one EOS at the end.
-//!
-//! As with sound ([`super::audio_stream`]), a stream belongs to a track, or follows whatever track of one source a
-//! participant has, and it ends with its track.
+//! Received pictures on their way to the host.
 
 use std::sync::Arc;
 
-use livekit::{
-    participant::Participant,
-    track::TrackSource,
-    webrtc::{
-        prelude::MediaStreamTrack,
-        video_frame::{BoxVideoFrame, I420Buffer, VideoBuffer as _},
-        video_stream::native::{NativeVideoStream, NativeVideoStreamOptions},
-        video_track::RtcVideoTrack,
-    },
+use livekit::webrtc::{
+    prelude::MediaStreamTrack,
+    video_frame::{BoxVideoFrame, I420Buffer, VideoBuffer as _},
+    video_stream::native::{NativeVideoStream, NativeVideoStreamOptions},
+    video_track::RtcVideoTrack,
 };
 use lk_dsp::video::{Picture, PictureMut, PixelFormat, Plane, convert};
 use tokio_stream::StreamExt as _;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    follow,
-    given::owned,
-    session::RoomSession,
+    media_stream::{Media, Outlet},
     video_buffer::{BufferPool, VideoBuffer},
 };
 use crate::{
     convert::video::tight_info,
     error::FfiError,
     proto::{self, ffi_event::Message, video_stream_event},
-    server::{
-        Server,
-        events::EventQueue,
-        handles::{HandleId, Ownership, Resource},
-    },
+    server::handles::HandleId,
 };
 
 /// Frames kept for a slow host that named no figure: a tenth of a second, so that a short pause costs none.
-const DEFAULT_LIMIT: usize = 3;
+pub(crate) const DEFAULT_LIMIT: usize = 3;
 
 /// Buffers that a stream keeps for its next frames: one is written while the host reads another.
 const KEPT: usize = 2;
 
-/// A stream that the host holds. Dropping the handle discards what is queued and ends it.
-pub(crate) struct VideoStreamObject {
-    pub(crate) handle: HandleId,
-    pub(crate) events: Arc<EventQueue>,
-    pub(crate) dropped: CancellationToken,
-}
+/// Pictures.
+pub(crate) enum Video {}
 
-impl Resource for VideoStreamObject {
-    const KIND: &'static str = "video stream";
-}
+impl Media for Video {
+    const STREAM: &'static str = "video stream";
+    type Track = RtcVideoTrack;
 
-impl Drop for VideoStreamObject {
-    fn drop(&mut self) {
-        self.dropped.cancel();
-        self.events.discard_stream(self.handle);
+    fn track(of: MediaStreamTrack) -> Option<RtcVideoTrack> {
+        match of {
+            MediaStreamTrack::Video(video) => Some(video),
+            MediaStreamTrack::Audio(_) => None,
+        }
     }
+
+    fn eos(stream: HandleId) -> Message {
+        event(
+            stream,
+            video_stream_event::Message::Eos(proto::VideoStreamEos {}),
+        )
+    }
+}
+
+fn event(stream: HandleId, message: video_stream_event::Message) -> Message {
+    Message::VideoStreamEvent(proto::VideoStreamEvent {
+        stream_handle: stream,
+        message: Some(message),
+    })
 }
 
 /// What a host wants to receive. Rows come without padding in any case, which suits who asked for it and who did
@@ -70,73 +67,25 @@ pub(crate) struct VideoFormat {
     pub(crate) queue_frames: Option<usize>,
 }
 
-/// Sends the frames of `track` until it ends or the host drops the stream. EOS comes last.
-pub(crate) async fn of_track(
-    sender: FrameSender,
-    track: RtcVideoTrack,
-    ended: CancellationToken,
-    dropped: CancellationToken,
-) {
-    tokio::select! {
-        () = sender.pump(track) => {}
-        () = ended.cancelled() => {}
-        () = dropped.cancelled() => {}
-    }
-    sender.end();
-}
-
-/// Sends the frames of whatever track of `source` the participant has, one after the other,
-/// until the participant leaves, the room closes, or the host drops the stream. EOS comes last.
-pub(crate) async fn of_participant(
-    sender: FrameSender,
-    session: Arc<RoomSession>,
-    participant: Participant,
-    source: TrackSource,
-    dropped: CancellationToken,
-) {
-    let followed = follow::tracks(&session, &participant, source, video, |_, track| {
-        sender.pump(track)
-    });
-    dropped.run_until_cancelled(followed).await;
-    sender.end();
-}
-
-fn video(track: MediaStreamTrack) -> Option<RtcVideoTrack> {
-    match track {
-        MediaStreamTrack::Video(video) => Some(video),
-        MediaStreamTrack::Audio(_) => None,
-    }
-}
-
 /// Turns frames into events of one stream.
 #[derive(Clone)]
 pub(crate) struct FrameSender {
-    server: Arc<Server>,
-    handle: HandleId,
+    outlet: Outlet,
     format: VideoFormat,
-    /// The host dropped the stream.
-    dropped: CancellationToken,
     pool: Arc<BufferPool>,
 }
 
 impl FrameSender {
-    pub(crate) fn new(
-        server: Arc<Server>,
-        handle: HandleId,
-        format: VideoFormat,
-        dropped: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(outlet: Outlet, format: VideoFormat) -> Self {
         Self {
-            server,
-            handle,
+            outlet,
             format,
-            dropped,
             pool: Arc::new(BufferPool::new(KEPT)),
         }
     }
 
     /// Sends the frames of `track` as long as they come.
-    fn pump(&self, track: RtcVideoTrack) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn pump(&self, track: RtcVideoTrack) -> impl Future<Output = ()> + Send + use<> {
         let sender = self.clone();
         async move {
             let options = NativeVideoStreamOptions {
@@ -156,33 +105,18 @@ impl FrameSender {
             Some(i420) => self.convert(i420)?,
             None => self.convert(&frame.buffer.to_i420())?,
         };
-        // The host is told of the frame only if it is delivered; the queue frees it otherwise.
-        let buffer = self
-            .server
-            .handles()
-            .insert(Arc::new(buffer), Ownership::HOST);
-        let received = proto::VideoFrameReceived {
-            buffer: proto::OwnedVideoBuffer {
-                handle: owned(buffer),
-                info,
-            },
-            timestamp_us: frame.timestamp_us,
-            rotation: proto::VideoRotation::from(frame.rotation).into(),
-            metadata: frame.frame_metadata.map(proto::FrameMetadata::from),
-        };
-        let message = self.message(video_stream_event::Message::FrameReceived(received));
-        let limit = match self.format.queue_frames {
-            None => DEFAULT_LIMIT,
-            Some(0) => usize::MAX,
-            Some(frames) => frames,
-        };
-        self.server
-            .events()
-            .send_media(self.handle, limit, message, buffer);
-        if self.dropped.is_cancelled() {
-            // The host dropped the stream meanwhile: nobody would free this frame.
-            self.server.events().discard_stream(self.handle);
-        }
+        self.outlet.send(buffer, |handle| {
+            let received = proto::VideoFrameReceived {
+                buffer: proto::OwnedVideoBuffer { handle, info },
+                timestamp_us: frame.timestamp_us,
+                rotation: proto::VideoRotation::from(frame.rotation).into(),
+                metadata: frame.frame_metadata.map(proto::FrameMetadata::from),
+            };
+            event(
+                self.outlet.handle(),
+                video_stream_event::Message::FrameReceived(received),
+            )
+        });
         Ok(())
     }
 
@@ -207,17 +141,5 @@ impl FrameSender {
         convert(&source, &mut target, false)?;
         let info = tight_info(format, width, height, buffer.bytes());
         Ok((buffer, info))
-    }
-
-    fn end(&self) {
-        let eos = self.message(video_stream_event::Message::Eos(proto::VideoStreamEos {}));
-        self.server.events().finish_stream(self.handle, eos);
-    }
-
-    fn message(&self, message: video_stream_event::Message) -> Message {
-        Message::VideoStreamEvent(proto::VideoStreamEvent {
-            stream_handle: self.handle,
-            message: Some(message),
-        })
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use livekit::{track::TrackSource, webrtc::prelude::MediaStreamTrack};
-use tokio_util::sync::CancellationToken;
 
 use super::audio_source::limits;
 use crate::{
@@ -11,15 +10,12 @@ use crate::{
     error::FfiError,
     events::{
         audio_filter::AudioFilter,
-        audio_stream::{self, AudioFormat, AudioStreamObject, FrameSender},
-        given::owned,
+        audio_stream::{Audio, AudioFormat, FrameSender},
+        media_stream::Outlet,
         objects::{ParticipantObject, TrackObject},
     },
     proto,
-    server::{
-        Server,
-        handles::{HandleId, Ownership},
-    },
+    server::{Server, events::DEFAULT_MEDIA_LIMIT},
 };
 
 /// What a host gets if it does not say: as the stock library has it.
@@ -65,16 +61,13 @@ pub(crate) fn of_track(
         }
         (filter, _) => filter,
     };
-    let stream = new_stream(server);
-    let task = audio_stream::of_track(
-        stream.sender(server, format, filter),
-        sid,
-        track,
-        object.ended.clone(),
-        stream.dropped.clone(),
-    );
+    let sender = sender(server, format, filter);
+    let outlet = sender.outlet.clone();
+    let task = outlet
+        .clone()
+        .of_track::<Audio>(sender.pump(sid, track), object.ended.clone());
     Ok(proto::NewAudioStreamResponse {
-        stream: start(server, stream, task)?,
+        stream: opened(outlet.open::<Audio>(task)?),
     })
 }
 
@@ -105,69 +98,34 @@ pub(crate) fn of_participant(
         let (identity, sid) = (participant.identity(), participant.sid());
         filter.of(Arc::clone(&object.session), identity.into(), sid.into())
     });
-    let stream = new_stream(server);
-    let task = audio_stream::of_participant(
-        stream.sender(server, format, filter),
+    let sender = sender(server, format, filter);
+    let outlet = sender.outlet.clone();
+    let task = outlet.clone().of_participant::<Audio, _>(
         Arc::clone(&object.session),
         participant,
         source,
-        stream.dropped.clone(),
+        move |sid, track| sender.pump(sid, track),
     );
     Ok(proto::AudioStreamFromParticipantResponse {
-        stream: start(server, stream, task)?,
+        stream: opened(outlet.open::<Audio>(task)?),
     })
 }
 
-/// A stream whose handle is not in the table yet.
-struct NewStream {
-    handle: HandleId,
-    dropped: CancellationToken,
-}
-
-impl NewStream {
-    fn sender(
-        &self,
-        server: &Arc<Server>,
-        format: AudioFormat,
-        filter: Option<AudioFilter>,
-    ) -> FrameSender {
-        FrameSender {
-            server: Arc::clone(server),
-            handle: self.handle,
-            format,
-            filter: filter.map(Arc::new),
-            dropped: self.dropped.clone(),
-        }
+fn sender(server: &Arc<Server>, format: AudioFormat, filter: Option<AudioFilter>) -> FrameSender {
+    FrameSender {
+        outlet: Outlet::new(server, format.queue_frames, DEFAULT_MEDIA_LIMIT),
+        format,
+        filter: filter.map(Arc::new),
     }
 }
 
-fn new_stream(server: &Server) -> NewStream {
-    NewStream {
-        handle: server.handles().next_id(),
-        dropped: CancellationToken::new(),
-    }
-}
-
-fn start(
-    server: &Arc<Server>,
-    stream: NewStream,
-    task: impl Future<Output = ()> + Send + 'static,
-) -> Result<proto::OwnedAudioStream, FfiError> {
-    let object = AudioStreamObject {
-        handle: stream.handle,
-        events: Arc::clone(server.events()),
-        dropped: stream.dropped,
-    };
-    server.spawn("forwarding audio frames", task)?;
-    server
-        .handles()
-        .insert_at(stream.handle, Arc::new(object), Ownership::HOST);
-    Ok(proto::OwnedAudioStream {
-        handle: owned(stream.handle),
+fn opened(handle: proto::FfiOwnedHandle) -> proto::OwnedAudioStream {
+    proto::OwnedAudioStream {
+        handle,
         info: proto::AudioStreamInfo {
             r#type: proto::AudioStreamType::AudioStreamNative.into(),
         },
-    })
+    }
 }
 
 fn check_kind(kind: i32) -> Result<(), FfiError> {

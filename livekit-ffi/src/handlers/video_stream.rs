@@ -4,21 +4,17 @@ use std::sync::Arc;
 
 use livekit::{track::TrackSource, webrtc::prelude::MediaStreamTrack};
 use lk_dsp::video::PixelFormat;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     convert::{enum_field, optional_enum_field},
     error::FfiError,
     events::{
-        given::owned,
+        media_stream::Outlet,
         objects::{ParticipantObject, TrackObject},
-        video_stream::{self, FrameSender, VideoFormat, VideoStreamObject},
+        video_stream::{DEFAULT_LIMIT, FrameSender, Video, VideoFormat},
     },
     proto,
-    server::{
-        Server,
-        handles::{HandleId, Ownership},
-    },
+    server::Server,
 };
 
 /// Watches one track.
@@ -36,15 +32,13 @@ pub(crate) fn of_track(
             "an audio track; a video track is needed",
         ));
     };
-    let stream = new_stream(server);
-    let task = video_stream::of_track(
-        stream.sender(server, format),
-        track,
-        object.ended.clone(),
-        stream.dropped.clone(),
-    );
+    let outlet = Outlet::new(server, format.queue_frames, DEFAULT_LIMIT);
+    let sender = FrameSender::new(outlet.clone(), format);
+    let task = outlet
+        .clone()
+        .of_track::<Video>(sender.pump(track), object.ended.clone());
     Ok(proto::NewVideoStreamResponse {
-        stream: start(server, stream, task)?,
+        stream: opened(outlet.open::<Video>(task)?),
     })
 }
 
@@ -60,63 +54,26 @@ pub(crate) fn of_participant(
         .handles()
         .get::<ParticipantObject>(request.participant_handle)?;
     let participant = object.participant.get("video_stream_from_participant")?;
-    let stream = new_stream(server);
-    let task = video_stream::of_participant(
-        stream.sender(server, format),
+    let outlet = Outlet::new(server, format.queue_frames, DEFAULT_LIMIT);
+    let sender = FrameSender::new(outlet.clone(), format);
+    let task = outlet.clone().of_participant::<Video, _>(
         Arc::clone(&object.session),
         participant,
         TrackSource::from(source),
-        stream.dropped.clone(),
+        move |_, track| sender.pump(track),
     );
     Ok(proto::VideoStreamFromParticipantResponse {
-        stream: start(server, stream, task)?,
+        stream: opened(outlet.open::<Video>(task)?),
     })
 }
 
-/// A stream whose handle is not in the table yet.
-struct NewStream {
-    handle: HandleId,
-    dropped: CancellationToken,
-}
-
-impl NewStream {
-    fn sender(&self, server: &Arc<Server>, format: VideoFormat) -> FrameSender {
-        FrameSender::new(
-            Arc::clone(server),
-            self.handle,
-            format,
-            self.dropped.clone(),
-        )
-    }
-}
-
-fn new_stream(server: &Server) -> NewStream {
-    NewStream {
-        handle: server.handles().next_id(),
-        dropped: CancellationToken::new(),
-    }
-}
-
-fn start(
-    server: &Arc<Server>,
-    stream: NewStream,
-    task: impl Future<Output = ()> + Send + 'static,
-) -> Result<proto::OwnedVideoStream, FfiError> {
-    let object = VideoStreamObject {
-        handle: stream.handle,
-        events: Arc::clone(server.events()),
-        dropped: stream.dropped,
-    };
-    server.spawn("forwarding video frames", task)?;
-    server
-        .handles()
-        .insert_at(stream.handle, Arc::new(object), Ownership::HOST);
-    Ok(proto::OwnedVideoStream {
-        handle: owned(stream.handle),
+fn opened(handle: proto::FfiOwnedHandle) -> proto::OwnedVideoStream {
+    proto::OwnedVideoStream {
+        handle,
         info: proto::VideoStreamInfo {
             r#type: proto::VideoStreamType::VideoStreamNative.into(),
         },
-    })
+    }
 }
 
 fn check_kind(kind: i32) -> Result<(), FfiError> {
