@@ -250,6 +250,23 @@ impl Engine {
         }
     }
 
+    /// Whether video is sent again where it got lost. A path that has just become narrow is full of what is asked for, and
+    /// a picture that is complete seconds later is of no use: both times what was sent is forgotten.
+    pub(crate) fn set_resends(&mut self, on: bool) {
+        let share = if on { RESEND_SHARE } else { 0.0 };
+        let mut api = self.rtc.direct_api();
+        let video = self
+            .streams
+            .outbound
+            .values()
+            .filter(|outbound| outbound.kind == lk_types::MediaKind::Video);
+        for outbound in video {
+            if let Some(stream) = api.stream_tx(&convert::ssrc(outbound.ssrc)) {
+                stream.set_rtx_cache(RESEND_VIDEO, RESEND_AGE, Some(share));
+            }
+        }
+    }
+
     fn sync_inbound(&mut self, plan: &Plan) {
         let wanted: HashMap<Ssrc, (&MediaPlan, &StreamPlan)> = plan
             .media

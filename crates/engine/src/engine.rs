@@ -12,20 +12,19 @@ use str0m::net::Receive;
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Reason, Rtc, RtcError};
 
+use crate::bandwidth::{Bandwidth, Steering};
 use crate::candidate::{RemoteCandidate, parse_remote};
 use crate::channel::{Channels, STACK_BUFFER};
-use crate::estimate::Estimate;
 use crate::ice::IceMonitor;
 use crate::security::Security;
 use crate::streams::{Inbound, PacketSize, Streams};
-use crate::wire::Check;
+use crate::traffic::Traffic;
 use crate::{
     AudioLevel, CandidateError, CandidateStats, ChannelError, ChannelInit, ChannelKey,
     ChannelState, DtlsState, EngineConfig, EngineError, EngineStats, Event, IceState, IncomingRtp,
     KeyframeKind, LocalCandidate, MAX_PAYLOAD, OutgoingRtp, Output, PairStats, SendError,
     SenderReport, Transmit, Transport, TransportStats, convert, remb,
     table::{self, DependencyDescriptor},
-    wire,
 };
 
 /// How often the stack's own counters are read.
@@ -63,22 +62,16 @@ pub struct Engine {
     pub(crate) waiting_candidates: Vec<Candidate>,
     transport: TransportStats,
     pair: Option<PairStats>,
-    estimate: Estimate,
+    pub(crate) bandwidth: Bandwidth,
+    pub(crate) steering: Steering,
+    /// Lost video is sent again.
+    pub(crate) resends: bool,
+    /// When the bandwidth estimate was last looked at although nothing had come in.
+    pub(crate) ticked: Option<Instant>,
     /// What the estimate starts from.
     initial_bitrate: u64,
     security: Security,
-    checks: Checks,
-}
-
-/// Connectivity checks and signs of life, of all pairs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Checks {
-    requests_sent: u64,
-    requests_received: u64,
-    responses_sent: u64,
-    consent_requests_sent: u64,
-    last_sent: Option<Instant>,
-    last_received: Option<Instant>,
+    traffic: Traffic,
 }
 
 impl std::fmt::Debug for Engine {
@@ -105,6 +98,8 @@ impl Engine {
             .set_rtp_mode(true)
             .set_stats_interval(Some(STATS_INTERVAL))
             .enable_bwe(Some(Bitrate::from(config.initial_bitrate)))
+            // The only way to see transport-wide feedback and the numbers it is about.
+            .enable_raw_packets(true)
             .set_extension_map(table::extensions())
             .set_sctp_max_message_size(config.max_message_size)
             .set_sctp_max_buffered_amount(STACK_BUFFER);
@@ -141,10 +136,13 @@ impl Engine {
                 selected_pair_changes: 0,
             },
             pair: None,
-            estimate: Estimate::default(),
+            bandwidth: Bandwidth::new(config.initial_bitrate, config.now),
+            steering: Steering::default(),
+            resends: true,
+            ticked: None,
             initial_bitrate: config.initial_bitrate,
             security,
-            checks: Checks::default(),
+            traffic: Traffic::default(),
         })
     }
 
@@ -250,8 +248,8 @@ impl Engine {
         }
         self.transport.packets_received += 1;
         self.transport.bytes_received += payload.len() as u64;
-        self.checks.last_received = Some(self.now);
-        self.look_at_incoming(payload);
+        self.traffic
+            .incoming(payload, &mut self.streams, &mut self.security, self.now);
         if let Some(state) = self.ice.heard(self.now) {
             self.events.push_back(Event::Ice(state));
         }
@@ -271,9 +269,7 @@ impl Engine {
         if let Some(state) = self.ice.handle_timeout(self.now) {
             self.events.push_back(Event::Ice(state));
         }
-        if let Some(bitrate) = self.estimate.stuck(self.now) {
-            self.rtc.bwe().reset(Bitrate::from(bitrate));
-        }
+        self.tick_bandwidth();
         self.channels_due = true;
         self.kick = true;
     }
@@ -296,8 +292,13 @@ impl Engine {
                 Ok(StackOutput::Transmit(transmit)) => {
                     self.transport.packets_sent += 1;
                     self.transport.bytes_sent += transmit.contents.len() as u64;
-                    self.checks.last_sent = Some(self.now);
-                    self.look_at_outgoing(&transmit.contents);
+                    self.traffic.outgoing(
+                        &transmit.contents,
+                        self.pair.is_some(),
+                        &mut self.streams,
+                        &mut self.security,
+                        self.now,
+                    );
                     return Output::Transmit(Transmit {
                         transport: convert::transport(transmit.proto),
                         source: transmit.source,
@@ -412,17 +413,11 @@ impl Engine {
         self.kick = true;
     }
 
-    /// Sets the rate to keep up with padding and the rate we would like to send at, in bits per second. A
-    /// `desired` rate above the present estimate makes the engine probe: it should follow what encoders could use.
-    pub fn set_bitrate(&mut self, minimum: u64, desired: u64, now: Instant) {
+    /// Sets the rate that would be sent if there was room, in bits per second: where it is above what the path is known
+    /// to carry, the engine probes for more. It should follow what encoders could use.
+    pub fn set_bitrate(&mut self, desired: u64, now: Instant) {
         self.advance(now);
-        if !self.closed {
-            self.estimate.want(desired);
-            self.rtc
-                .bwe()
-                .set_bitrate(Bitrate::from(minimum), Bitrate::from(desired));
-            self.kick = true;
-        }
+        self.bandwidth.want(desired);
     }
 
     /// Opens a data channel, or remembers to once SCTP is up.
@@ -556,14 +551,8 @@ impl Engine {
                 .unwrap_or_default(),
             pair: self.pair.map(|pair| PairStats {
                 // Before anything is measured it is what sending begins with.
-                available_outgoing_bitrate: self.estimate.bitrate().or(Some(self.initial_bitrate)),
-                requests_sent: self.checks.requests_sent,
-                consent_requests_sent: self.checks.consent_requests_sent,
-                requests_received: self.checks.requests_received,
-                responses_sent: self.checks.responses_sent,
-                last_sent: self.checks.last_sent,
-                last_received: self.checks.last_received,
-                ..pair
+                available_outgoing_bitrate: self.bandwidth.bitrate().or(Some(self.initial_bitrate)),
+                ..self.traffic.add_to(pair)
             }),
             local_candidates: self
                 .local_candidates
@@ -582,34 +571,6 @@ impl Engine {
             channels: self.channels.stats(),
             channels_opened: self.channels.opened,
             channels_closed: self.channels.closed,
-        }
-    }
-
-    /// Counts what the stack does not tell of a datagram that leaves.
-    fn look_at_outgoing(&mut self, datagram: &[u8]) {
-        match wire::check(datagram) {
-            Some(Check::Request) => {
-                self.checks.requests_sent += 1;
-                self.checks.consent_requests_sent += u64::from(self.pair.is_some());
-            }
-            Some(Check::Response) => self.checks.responses_sent += 1,
-            None => {
-                if let Some(packet) = wire::rtp(datagram) {
-                    let overhead = self.security.srtp_overhead();
-                    self.streams
-                        .left(packet, datagram.len(), overhead, self.now);
-                }
-            }
-        }
-    }
-
-    /// The same of one that came in.
-    fn look_at_incoming(&mut self, datagram: &[u8]) {
-        if wire::check(datagram) == Some(Check::Request) {
-            self.checks.requests_received += 1;
-        } else if let Some(packet) = wire::rtp(datagram) {
-            let overhead = self.security.srtp_overhead();
-            self.streams.arrived(packet, datagram.len(), overhead);
         }
     }
 
@@ -714,12 +675,7 @@ impl Engine {
                 self.streams.sender_report(&report);
                 self.events.push_back(Event::SenderReport(report));
             }
-            StackEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                let estimate = estimate.as_u64();
-                if self.estimate.told(estimate, self.now) {
-                    self.events.push_back(Event::Bandwidth(estimate));
-                }
-            }
+            StackEvent::RawPacket(packet) => self.on_raw(*packet),
             StackEvent::EgressBitrateEstimate(BweKind::Remb { estimate, mid }) => {
                 if let Some(mid) = self.streams.mid(mid) {
                     self.events.push_back(Event::Remb {
@@ -761,6 +717,13 @@ impl Engine {
             .is_some_and(|before| before.local == pair.local && before.remote == pair.remote);
         if !same {
             self.transport.selected_pair_changes += 1;
+        }
+        if let Some(rtt) = pair.current_rtt
+            && self
+                .pair
+                .is_none_or(|before| before.current_rtt != Some(rtt))
+        {
+            self.events.push_back(Event::RoundTrip(rtt));
         }
         self.pair = Some(pair);
     }

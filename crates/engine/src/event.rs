@@ -1,7 +1,7 @@
 //! What comes out of the engine.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lk_types::{Mid, Rid, Ssrc};
 
@@ -105,7 +105,14 @@ pub enum Event {
         bitrate: u64,
     },
     /// What the path to the peer carries, in bits per second, by transport-wide feedback.
-    Bandwidth(u64),
+    Bandwidth {
+        /// In all.
+        bitrate: u64,
+        /// What of it is taken by streams that the peer gives no such feedback for: audio, with most servers.
+        unnumbered: u64,
+    },
+    /// The path's round trip time, by the latest connectivity check, where it is another one than before.
+    RoundTrip(Duration),
     /// A channel that we opened, or that was announced, can be written.
     ChannelOpen(ChannelKey),
     /// The peer opened a channel in-band (RFC 8832); `ChannelOpen` follows.

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod bandwidth;
 mod candidate;
 mod channel;
 mod config;
@@ -18,7 +19,6 @@ mod counters;
 mod dtls;
 mod engine;
 mod error;
-mod estimate;
 mod event;
 mod ice;
 mod remb;
@@ -28,6 +28,7 @@ mod stats;
 mod streams;
 mod synth;
 mod table;
+mod traffic;
 mod wire;
 
 pub use candidate::{CandidateKind, LocalCandidate, Transport};

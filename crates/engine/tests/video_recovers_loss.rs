@@ -16,7 +16,7 @@ fn call(link: Link) -> Call {
 #[test]
 fn lost_packets_are_sent_again() {
     let mut call = call(Link::clean());
-    call.with(Side::A, |engine, now| engine.set_bitrate(0, 1_000_000, now));
+    call.with(Side::A, |engine, now| engine.set_bitrate(1_000_000, now));
     call.pair.network_from(Side::A).loss = 0.05;
     for number in 0..2000 {
         call.send_video(Side::A, 1000, number, 300).expect("sent");
@@ -159,7 +159,7 @@ fn a_limit_by_remb_reaches_the_sender() {
 #[test]
 fn the_estimate_rises_on_a_clean_path_and_falls_on_a_narrow_one() {
     let mut call = call(Link::clean());
-    call.with(Side::A, |engine, now| engine.set_bitrate(0, 2_500_000, now));
+    call.with(Side::A, |engine, now| engine.set_bitrate(2_500_000, now));
     let mut number = 0;
     let mut send = |call: &mut Call, seconds: u64| {
         // 100 packets a second of 1,000 bytes: 800 kbit/s.
@@ -172,7 +172,7 @@ fn the_estimate_rises_on_a_clean_path_and_falls_on_a_narrow_one() {
             .take_events(Side::A)
             .into_iter()
             .filter_map(|(_, event)| match event {
-                Event::Bandwidth(bitrate) => Some(bitrate),
+                Event::Bandwidth { bitrate, .. } => Some(bitrate),
                 _ => None,
             })
             .next_back()

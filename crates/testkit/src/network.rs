@@ -106,6 +106,13 @@ impl<T: Clone> Network<T> {
         self.put(leaves, datagram);
     }
 
+    /// How long a datagram that is put in now waits in front of the limited link.
+    #[must_use]
+    pub fn queue(&self, now: Instant) -> Duration {
+        let free = self.free.map(|free| free.saturating_duration_since(now));
+        free.unwrap_or_default()
+    }
+
     /// When the next datagram arrives.
     #[must_use]
     pub fn next_arrival(&self) -> Option<Instant> {

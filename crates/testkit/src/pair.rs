@@ -146,6 +146,12 @@ impl<P: Peer> Pair<P> {
         &mut self.end(side).out.link
     }
 
+    /// How long what a peer sends now waits in front of a limited link.
+    pub fn queue_from(&mut self, side: Side) -> Duration {
+        let now = self.now;
+        self.end(side).out.queue(now)
+    }
+
     /// Both directions at once.
     pub fn set_links(&mut self, link: Link) {
         self.a.out.link = link;

@@ -23,7 +23,7 @@ use super::media::MediaEntry;
 use super::observers::Observers;
 use super::outbox::Outbox;
 use super::remb::ReceiveLimit;
-use super::senders::{Bitrates, NumberedFrame, OutgoingPacket, Senders};
+use super::senders::{NumberedFrame, OutgoingPacket, Senders};
 use super::state::States;
 use super::stats::SessionStats;
 use crate::data_channel::{DataBuffer, DataChannel, DataChannelState};
@@ -88,8 +88,8 @@ pub(crate) struct Actor {
     media: HashMap<Mid, MediaEntry>,
     senders: Senders,
     receive_limit: ReceiveLimit,
-    /// What the engine was told of them.
-    bitrates: Bitrates,
+    /// What the engine was told they would send if there was room, bit/s.
+    desired_bitrate: u64,
     /// The m-line that candidates are told for, and the credentials they were last told under.
     gathered: Option<(Mid, usize, String)>,
     /// Candidate lines of our sockets.
@@ -123,7 +123,7 @@ impl Actor {
             media: HashMap::new(),
             senders: Senders::new(packet_sender, frame_sender, runtime),
             receive_limit: ReceiveLimit::new(),
-            bitrates: Bitrates::default(),
+            desired_bitrate: 0,
             own_commands,
             gathered: None,
             candidates: Vec::new(),
@@ -390,11 +390,10 @@ impl Actor {
     /// Lets the pipelines follow the negotiated media and the application's tracks.
     fn follow(&mut self, media: Vec<MediaEntry>) {
         self.senders.follow(&media);
-        let bitrates = self.senders.bitrates();
-        if bitrates != self.bitrates {
-            self.bitrates = bitrates;
-            self.engine
-                .set_bitrate(bitrates.kept, bitrates.desired, Instant::now());
+        let desired = self.senders.desired_bitrate();
+        if desired != self.desired_bitrate {
+            self.desired_bitrate = desired;
+            self.engine.set_bitrate(desired, Instant::now());
         }
         self.media = media
             .into_iter()
@@ -456,7 +455,10 @@ impl Actor {
                 ..
             } => self.senders.receiver_report(ssrc, fraction_lost),
             Event::Remb { bitrate, .. } => self.senders.limited(bitrate),
-            Event::Bandwidth(bitrate) => self.senders.estimated(bitrate),
+            Event::Bandwidth {
+                bitrate,
+                unnumbered,
+            } => self.senders.estimated(bitrate, unnumbered),
             Event::RoundTrip(rtt) => {
                 self.receive_limit.set_rtt(rtt);
                 for entry in self.media.values() {

@@ -33,9 +33,12 @@ impl ReceiveLimit {
 
     /// Follows what an exchange agreed on.
     pub(super) fn follow(&mut self, plan: &Plan) {
-        let receiving = || plan.media.iter().filter(|media| media.direction.receives());
-        let asked =
-            receiving().any(|media| media.remb) && !receiving().any(|media| media.transport_cc);
+        // Line by line: LiveKit's server answers lines that it does not use yet with both, and those that it sends on
+        // with what it goes by.
+        let asked = plan
+            .media
+            .iter()
+            .any(|media| media.direction.receives() && media.remb && !media.transport_cc);
         if asked && self.estimator.is_none() {
             self.estimator = Some(RembEstimator::new(RembConfig::default()));
         } else if !asked {

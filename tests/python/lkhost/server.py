@@ -1,4 +1,4 @@
-"""Starts a real livekit-server on free ports of 127.0.0.1 and ends it by its process id."""
+"""Starts a real livekit-server on free ports of one address (127.0.0.1) and ends it by its process id."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ START_SECONDS = 20
 BUILD = Path(__file__).resolve().parents[2] / "livekit-server" / "build.sh"
 
 
-def _free_ports() -> tuple[int, int, int]:
+def _free_ports(address: str) -> tuple[int, int, int]:
     """Two TCP ports (HTTP, ICE over TCP) and one UDP port, all free when asked, held together so that they differ."""
     kinds = (socket.SOCK_STREAM, socket.SOCK_STREAM, socket.SOCK_DGRAM)
     held = [socket.socket(socket.AF_INET, kind) for kind in kinds]
     try:
         for one in held:
-            one.bind(("127.0.0.1", 0))
+            one.bind((address, 0))
         http, tcp, udp = (one.getsockname()[1] for one in held)
         return http, tcp, udp
     finally:
@@ -36,10 +36,19 @@ class Server:
     """A running server; `url` for clients, `http_url` for its service calls.
 
     `LIVEKIT_SERVER_LOG` sets its log level: `info` (the default) or `debug`, for a quieter server does not say
-    that it is ready.
+    that it is ready. `interface` has `address`; `rtc` is added to that part of its configuration.
     """
 
-    def __init__(self, log: Path, *, attempts: int = 3) -> None:
+    def __init__(
+        self,
+        log: Path,
+        *,
+        attempts: int = 3,
+        address: str = "127.0.0.1",
+        interface: str = "lo",
+        rtc: dict[str, object] | None = None,
+    ) -> None:
+        self.address, self._interface, self._rtc = address, interface, rtc or {}
         override = os.environ.get("LIVEKIT_SERVER_BINARY")
         binary = override or subprocess.run(
             [str(BUILD)], check=True, stdout=subprocess.PIPE, text=True
@@ -55,20 +64,21 @@ class Server:
                     raise
 
     def _start(self, binary: str) -> None:
-        self.port, tcp, udp = _free_ports()
+        self.port, tcp, udp = _free_ports(self.address)
         config = {
             "port": self.port,
-            "bind_addresses": ["127.0.0.1"],
+            "bind_addresses": [self.address],
             "keys": {KEY: SECRET},
             "development": True,
             "logging": {"level": os.environ.get("LIVEKIT_SERVER_LOG", "info"), "json": False},
             "rtc": {
                 "udp_port": udp,
                 "tcp_port": tcp,
-                "node_ip": "127.0.0.1",
+                "node_ip": self.address,
                 "use_external_ip": False,
                 "enable_loopback_candidate": True,
-                "interfaces": {"includes": ["lo"]},
+                "interfaces": {"includes": [self._interface]},
+                **self._rtc,
             },
             "room": {"empty_timeout": 60, "departure_timeout": 5},
             # By default the server refuses new participants while the machine is busy: two cores under test are.
@@ -112,11 +122,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
+        return f"ws://{self.address}:{self.port}"
 
     @property
     def http_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     def stop(self) -> None:
         if self.process.poll() is None:

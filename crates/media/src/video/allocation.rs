@@ -7,6 +7,9 @@ const REGAIN: f64 = 1.2;
 /// … for this long.
 const REGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// The lowest layer goes on with so much, whatever it should have, bit/s.
+const LEAST: u64 = 50_000;
+
 /// What a layer needs and can use, in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerLimits {
@@ -93,8 +96,8 @@ impl Allocator {
 
     /// Bits per second of each layer, 0 for one that is off: `total` less what audio needs, shared out among the active
     /// layers from the lowest on. A layer gets its target before the one above it gets anything; what is over goes to
-    /// the highest that is on. The lowest active layer is on whatever happens, with its minimum: a video that stops
-    /// tells the sender nothing about the path.
+    /// the highest that is on. The lowest active layer is on whatever happens, with a little: a video that stops tells
+    /// the sender nothing about the path, and one that takes more than there is fills the path's queue.
     ///
     /// Layers go off from the top at once and come back in order, each after a second with some bandwidth to spare; one
     /// that became active comes at once.
@@ -137,7 +140,7 @@ impl Allocator {
             state.enough_since = None;
             let rate = left
                 .min(limits.target)
-                .max(if lowest { limits.min } else { 0 });
+                .max(if lowest { limits.min.min(LEAST) } else { 0 });
             self.rates[index] = rate;
             left = left.saturating_sub(rate);
             top = Some(index);

@@ -1,25 +1,32 @@
 //! What the path to us carries, estimated where packets arrive, for a sender that asks for REMB.
 //!
 //! The delay-based half of Google congestion control (draft-ietf-rmcat-gcc-02): packets are grouped by when they were
-//! sent (`arrival`); whether the gaps between groups grow on the way shows whether a queue builds up (`trend`);
-//! the estimate follows (`rate`). Losses are the sender's business: it sees them in receiver reports.
+//! sent (`arrival`); whether the gaps between groups grow on the way shows whether a queue builds up (`trend`), and how
+//! long packets take whether there is one (`standing`); the estimate follows (`rate`). Losses are the sender's business: it sees them in receiver reports.
 
 mod arrival;
 mod rate;
+mod standing;
 mod trend;
 
 use std::time::{Duration, Instant};
 
 use arrival::Groups;
 use rate::{Incoming, RateControl};
+use standing::StandingQueue;
 use trend::Trend;
 
 /// How often a REMB goes out at least.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How soon one may follow another.
-const LEAST_INTERVAL: Duration = Duration::from_millis(200);
-/// A fall by that share goes out at once.
-const SUDDEN: f64 = 0.97;
+/// How soon one may follow another. LiveKit's server believes a fall after twelve that tell of less and less, and looks
+/// for a rise while it probes, for some hundred milliseconds.
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+/// A fall, and a rise by that share, go out at once.
+const RISE: f64 = 1.05;
+/// Packets wait: nothing grows.
+const WAITING: Duration = Duration::from_millis(40);
+/// They wait so long that the sender must send less, whatever the trend.
+const QUEUED: Duration = Duration::from_millis(90);
 /// After such a silence the measured past says nothing.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -48,6 +55,7 @@ impl Default for RembConfig {
 pub struct RembEstimator {
     groups: Groups,
     trend: Trend,
+    standing: StandingQueue,
     incoming: Incoming,
     control: RateControl,
     last_packet: Option<Instant>,
@@ -61,6 +69,7 @@ impl RembEstimator {
         Self {
             groups: Groups::default(),
             trend: Trend::default(),
+            standing: StandingQueue::default(),
             incoming: Incoming::default(),
             control: RateControl::new(config.min, config.max.max(config.min)),
             last_packet: None,
@@ -77,6 +86,7 @@ impl RembEstimator {
         {
             self.groups = Groups::default();
             self.trend = Trend::default();
+            self.standing = StandingQueue::default();
             self.incoming = Incoming::default();
         }
         self.last_packet = Some(arrival);
@@ -84,8 +94,15 @@ impl RembEstimator {
         if let Some(delta) = self.groups.add(arrival, sent) {
             self.trend.update(&delta);
         }
+        self.standing.add(arrival, sent);
         let incoming = self.incoming.rate(arrival);
-        self.control.update(self.trend.usage(), incoming, arrival);
+        let queue = self.standing.queue();
+        let usage = match self.trend.usage() {
+            _ if queue > QUEUED => Usage::Full,
+            Usage::Normal if queue > WAITING => Usage::Under,
+            usage => usage,
+        };
+        self.control.update(usage, incoming, arrival);
     }
 
     /// Bits per second; `None` before enough has come.
@@ -94,13 +111,13 @@ impl RembEstimator {
         self.control.estimate()
     }
 
-    /// The estimate, if a REMB should go out now: once a second, and at once when it has fallen.
+    /// The estimate, if a REMB should go out now: once a second, and at once when it has fallen, or risen by much.
     pub fn due(&mut self, now: Instant) -> Option<u64> {
         let estimate = self.estimate()?;
         if let Some((at, last)) = self.sent {
             let since = now.saturating_duration_since(at);
-            let fell = (estimate as f64) < last as f64 * SUDDEN;
-            if since < LEAST_INTERVAL || since < INTERVAL && !fell {
+            let news = estimate < last || estimate as f64 > last as f64 * RISE;
+            if since < LEAST_INTERVAL || since < INTERVAL && !news {
                 return None;
             }
             let silent = self
@@ -130,7 +147,7 @@ impl RembEstimator {
     /// Whether a queue builds up on the way right now.
     #[must_use]
     pub fn is_overused(&self) -> bool {
-        self.trend.usage() == Usage::Over
+        self.trend.usage() == Usage::Over || self.standing.queue() > QUEUED
     }
 }
 
@@ -142,6 +159,8 @@ enum Usage {
     Normal,
     /// A queue grows.
     Over,
+    /// A queue is long.
+    Full,
     /// A queue empties.
     Under,
 }

@@ -21,7 +21,7 @@ const AUDIO_RESERVE: u64 = 64_000;
 pub(crate) struct Senders {
     audio: audio::AudioSenders,
     video: video::VideoSenders,
-    /// What the path carries, by transport-wide feedback; what the peer allows.
+    /// What the path carries for video, by transport-wide feedback; what the peer allows in all.
     estimate: Option<u64>,
     limit: Option<u64>,
 }
@@ -69,9 +69,14 @@ impl Senders {
         self.audio.receiver_report(ssrc, fraction_lost);
     }
 
-    /// What the path carries by transport-wide feedback, bits per second.
-    pub(crate) fn estimated(&mut self, bitrate: u64) {
-        self.estimate = Some(bitrate);
+    /// What the path carries by transport-wide feedback, bits per second, and what of it is sent without feedback.
+    pub(crate) fn estimated(&mut self, bitrate: u64, unnumbered: u64) {
+        // Where audio is not fed back, what it takes is known; else it has its part before video.
+        let audio = match unnumbered {
+            0 => self.audio.count() as u64 * AUDIO_RESERVE,
+            taken => taken,
+        };
+        self.estimate = Some(bitrate.saturating_sub(audio));
         self.share();
     }
 
@@ -82,30 +87,20 @@ impl Senders {
     }
 
     fn share(&self) {
-        let Some(bitrate) = self.estimate.into_iter().chain(self.limit).min() else {
-            return;
-        };
         let audio = self.audio.count() as u64 * AUDIO_RESERVE;
-        self.video.share(bitrate.saturating_sub(audio));
-    }
-
-    /// What the engine should keep the path carrying, and what it should look for room for. Both are 0 without video,
-    /// whose rate alone follows the path.
-    pub(crate) fn bitrates(&self) -> Bitrates {
-        let audio = self.audio.count() as u64 * AUDIO_RESERVE;
-        let with_audio = |video| if video == 0 { 0 } else { video + audio };
-        Bitrates {
-            kept: with_audio(self.video.kept_bitrate()),
-            desired: with_audio(self.video.desired_bitrate()),
+        let limit = self.limit.map(|limit| limit.saturating_sub(audio));
+        if let Some(bitrate) = self.estimate.into_iter().chain(limit).min() {
+            self.video.share(bitrate);
         }
     }
-}
 
-/// Bits per second, see [`Senders::bitrates`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bitrates {
-    pub(crate) kept: u64,
-    pub(crate) desired: u64,
+    /// What the engine should look for room for, bits per second. 0 without video, whose rate alone follows the path.
+    pub(crate) fn desired_bitrate(&self) -> u64 {
+        match self.video.desired_bitrate() {
+            0 => 0,
+            video => video + self.audio.count() as u64 * AUDIO_RESERVE,
+        }
+    }
 }
 
 /// RFC 3550 §5.1 wants a number that an attacker cannot guess; the source is such a one already. Low, so that the

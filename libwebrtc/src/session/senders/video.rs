@@ -214,11 +214,6 @@ impl VideoSenders {
         }
     }
 
-    /// What the path must be kept carrying for streams that were given up to find their room again, bit/s.
-    pub(super) fn kept_bitrate(&self) -> u64 {
-        self.active.values().map(ActiveVideo::kept).sum()
-    }
-
     /// What all tracks together would like to send, bit/s.
     pub(super) fn desired_bitrate(&self) -> u64 {
         self.active.values().map(ActiveVideo::desired).sum()
@@ -231,17 +226,6 @@ impl ActiveVideo {
             .encodings
             .iter()
             .any(|encoding| encoding.ssrc == ssrc)
-    }
-
-    /// Of a track in several sizes: all of them but the largest, and what that one needs to begin (as the stock library
-    /// pads). A single size always sends as much as it may, and finds room by that.
-    fn kept(&self) -> u64 {
-        let mut sizes: Vec<u64> = self.sizes().collect();
-        match sizes.pop() {
-            Some(largest) if !sizes.is_empty() => sizes.iter().sum::<u64>() + largest / 2,
-            // While nothing is sent the engine keeps nothing up either.
-            _ => 0,
-        }
     }
 
     fn desired(&self) -> u64 {

@@ -19,12 +19,15 @@ class Ear:
     """Listens to one audio track and keeps its last seconds."""
 
     KEEP_SECONDS = 4
+    # What a step of the course covers.
+    STEP_MS = 100
 
     def __init__(self, track: rtc.RemoteAudioTrack | None, rate: int, channels: int, **options: Any) -> None:
         self.rate = rate
         self.channels = channels
         self.samples = np.zeros((0, channels), dtype=np.int16)
         self.total = 0
+        self.course: list[dict[str, float]] = []
         self.first: float | None = None
         self.ended = asyncio.Event()
         self._more = asyncio.Condition()
@@ -50,12 +53,21 @@ class Ear:
                 block = np.frombuffer(frame.data, dtype=np.int16).reshape(-1, self.channels)
                 self.samples = np.concatenate([self.samples, block])[-self.KEEP_SECONDS * self.rate :]
                 self.total += len(block)
+                self._measure()
                 async with self._more:
                     self._more.notify_all()
         finally:
             self.ended.set()
             async with self._more:
                 self._more.notify_all()
+
+    def _measure(self) -> None:
+        """Adds the steps of the first channel that are complete."""
+        size = self.rate * self.STEP_MS // 1000
+        while (len(self.course) + 1) * size <= self.total:
+            ends = len(self.samples) - (self.total - (len(self.course) + 1) * size)
+            tone = tones.measure(self.samples[max(0, ends - size) : ends, 0], self.rate)
+            self.course.append({"at": time.monotonic(), **tone.as_dict()})
 
     async def until(self, total: int, deadline: float) -> bool:
         """Waits until `total` samples were received in all; false when the deadline or the stream's end comes first."""
@@ -166,6 +178,10 @@ class Listening:
         if not await ear.until(ear.total + size, time.monotonic() + 2 * ms / 1000 + 5):
             raise AssertionError(f"less than {ms} ms arrived")
         return [one.as_dict() for one in ear.window(size)]
+
+    async def heard(self, track: str = "tone", room: str = "room") -> list[dict[str, float]]:
+        """The first channel since `listen`, in steps of 100 ms: when each was complete, and how it sounded."""
+        return self.held.ears[room, track].course
 
     async def quiet(
         self, track: str = "tone", room: str = "room", window_ms: int = 300, timeout: float = 6

@@ -6,11 +6,16 @@ use std::time::{Duration, Instant};
 use super::Usage;
 
 /// What came in is measured over this.
-const WINDOW: Duration = Duration::from_millis(500);
+const WINDOW: Duration = Duration::from_millis(300);
 /// Before the first full window, at least so much.
 const LEAST_WINDOW: Duration = Duration::from_millis(150);
 /// Share of what came in that is kept when a queue builds up.
 const DECREASE: f64 = 0.85;
+/// While a queue stays, the estimate falls by this each time, so that the sender sees it fall, down to this share of
+/// what comes in.
+const STEP: f64 = 0.985;
+const STEP_TIME: Duration = Duration::from_millis(100);
+const LEAST_SHARE: f64 = 0.6;
 /// Growth in a second while the limit is not known to be near.
 const GROWTH: f64 = 0.08;
 /// The estimate stays within what can be judged from what comes in.
@@ -75,6 +80,7 @@ pub(super) struct RateControl {
     state: State,
     changed: Option<Instant>,
     decreased: Option<Instant>,
+    stepped: Option<Instant>,
     /// Mean and relative variance of what came in when queues built up: the path's limit.
     limit: Option<(f64, f64)>,
 }
@@ -89,6 +95,7 @@ impl RateControl {
             state: State::Hold,
             changed: None,
             decreased: None,
+            stepped: None,
             limit: None,
         }
     }
@@ -109,7 +116,7 @@ impl RateControl {
             .estimate
             .get_or_insert(incoming.clamp(self.min, self.max));
         self.state = match (usage, self.state) {
-            (Usage::Over, _) => State::Decrease,
+            (Usage::Over | Usage::Full, _) => State::Decrease,
             (Usage::Under, _) => State::Hold,
             (Usage::Normal, State::Hold) => {
                 // Growth counts from here.
@@ -121,6 +128,10 @@ impl RateControl {
         let next = match self.state {
             State::Hold => estimate,
             State::Increase => self.increased(estimate, incoming, now),
+            State::Decrease if usage == Usage::Full => {
+                let least = self.decrease(estimate, incoming, now);
+                self.step_down(least, incoming, now)
+            }
             State::Decrease => self.decrease(estimate, incoming, now),
         };
         self.estimate = Some(next.clamp(self.min, self.max));
@@ -149,7 +160,19 @@ impl RateControl {
             estimate * (1.0 + GROWTH).powf(since) + 1_000.0 * since
         };
         let most = BEYOND_INCOMING * incoming + BEYOND_INCOMING_PLUS;
-        grown.min(most).max(estimate)
+        // What comes in without a queue is carried.
+        grown.min(most).max(estimate).max(incoming)
+    }
+
+    fn step_down(&mut self, estimate: f64, incoming: f64, now: Instant) -> f64 {
+        let due = self
+            .stepped
+            .is_none_or(|at| now.saturating_duration_since(at) >= STEP_TIME);
+        if !due {
+            return estimate;
+        }
+        self.stepped = Some(now);
+        (estimate * STEP).max(estimate.min(incoming * LEAST_SHARE))
     }
 
     fn decrease(&mut self, estimate: f64, incoming: f64, now: Instant) -> f64 {

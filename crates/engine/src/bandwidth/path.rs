@@ -1,0 +1,256 @@
+//! What the path carries: from when packets left and arrived to a rate.
+//!
+//! The smallest transit of the last minute is the path's own; what a packet takes longer is the queue in front of the
+//! narrowest place. While there is a queue, packets arrive as fast as that place lets them through: that rate is known
+//! then, and sending goes so far below it that the queue empties within a moment. Without a queue the rate grows, and
+//! short bursts (probes) find out about more.
+
+use std::collections::VecDeque;
+
+use super::reports::{Arrived, Report};
+
+/// A queue longer than this means that too much is sent …
+const OVER: f64 = 0.050;
+/// … and one shorter than this that there is none. Seconds.
+const CLEAR: f64 = 0.025;
+/// The queue is the shortest that any packet met within this time, and of so many packets at least, for some are late
+/// for other reasons.
+const LATELY: f64 = 0.1;
+const LATELY_PACKETS: usize = 6;
+/// What a queue is to be emptied within, about.
+const EMPTIED: f64 = 0.4;
+/// Share of the narrowest place's rate that is sent while its queue empties, and once it is empty.
+const LEAST_SHARE: f64 = 0.35;
+const MOST_SHARE: f64 = 0.85;
+const SHARE_AFTER: f64 = 0.9;
+/// What arrives is measured over so long and so many packets at least.
+const MEASURED: f64 = 0.15;
+const MEASURED_PACKETS: usize = 12;
+/// Growth in a second, far from the last known limit and near it.
+const GROWTH: f64 = 0.10;
+const GROWTH_NEAR: f64 = 0.03;
+/// The estimate stays within what can be judged from what arrives.
+const BEYOND_ARRIVING: f64 = 1.5;
+/// Shares of lost packets: without a queue, that much means a place that drops what it does not let through; with one,
+/// that the queue is full. Less than that is the path's own.
+const DROPPING: f64 = 0.25;
+const LOSING: f64 = 0.10;
+/// A queue that long is the narrowest place's own. Seconds.
+const DEEP: f64 = 0.15;
+/// Packets that arrive at less than this share of the rate that they were sent at are held up.
+const NARROWER: f64 = 0.8;
+/// A limit that was seen is believed for so long.
+const KNOWN: f64 = 10.0;
+/// A path whose rate is less than this share of what was sent has become another one.
+const FALL: f64 = 0.6;
+/// Reports of at least so many packets say something of loss.
+const LOSS_PACKETS: f64 = 20.0;
+/// The smallest transit is looked for in two halves of this.
+const TRANSIT_HALF: f64 = 30.0;
+/// A transit that far from the one before is another clock's.
+const ANOTHER_CLOCK: f64 = 5.0;
+/// Bounds, bit/s.
+const LEAST: f64 = 80_000.0;
+const MOST: f64 = 100_000_000.0;
+
+/// The path's rate and what is known of it. All times are seconds, all rates bits per second.
+#[derive(Debug)]
+pub(super) struct Path {
+    rate: f64,
+    /// The smallest transits of this half and of the one before, and since when this one lasts.
+    transits: [f64; 2],
+    half_began: f64,
+    last_transit: Option<f64>,
+    /// Lately: packets, and the queue they met.
+    arrived: VecDeque<(Arrived, f64)>,
+    queue: f64,
+    /// Of lost packets and of all, fading.
+    lost: f64,
+    counted: f64,
+    /// There was a queue and it is not empty yet.
+    emptying: bool,
+    /// A queue began to build up that packets are lost of.
+    fell: bool,
+    /// What the narrowest place let through when there was a queue, and when that was seen.
+    limit: Option<(f64, f64)>,
+    grown: f64,
+}
+
+impl Path {
+    pub(super) fn new(rate: f64) -> Self {
+        Self {
+            rate: rate.clamp(LEAST, MOST),
+            transits: [f64::INFINITY; 2],
+            half_began: f64::NEG_INFINITY,
+            last_transit: None,
+            arrived: VecDeque::new(),
+            queue: 0.0,
+            lost: 0.0,
+            counted: 0.0,
+            emptying: false,
+            fell: false,
+            limit: None,
+            grown: 0.0,
+        }
+    }
+
+    pub(super) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// No queue to be seen, and none that is still emptying.
+    pub(super) fn is_clear(&self) -> bool {
+        !self.emptying && self.queue < CLEAR
+    }
+
+    /// The path became much narrower, and its queue is not empty yet.
+    pub(super) fn is_fallen(&self) -> bool {
+        self.emptying && self.fell
+    }
+
+    /// A report came at `now`.
+    pub(super) fn take(&mut self, report: &Report, now: f64) {
+        for packet in &report.arrived {
+            self.arrival(packet);
+        }
+        let count = (report.arrived.len() + report.lost) as f64;
+        let kept = (1.0 - count / 50.0).clamp(0.0, 1.0);
+        self.lost = self.lost * kept + report.lost as f64;
+        self.counted = self.counted * kept + count;
+        let loss = if self.counted >= LOSS_PACKETS {
+            self.lost / self.counted
+        } else {
+            0.0
+        };
+        // Of this report and lately: neither chance nor the past.
+        let losing = |share| loss > share && report.lost as f64 > count * share;
+        if self.queue > OVER || self.queue > CLEAR && losing(LOSING) || losing(DROPPING) {
+            self.shrink(now);
+        } else if self.queue < CLEAR {
+            self.grow(now);
+        } else {
+            self.grown = now;
+        }
+    }
+
+    fn arrival(&mut self, packet: &Arrived) {
+        let transit = packet.arrival - packet.sent;
+        if self
+            .last_transit
+            .is_some_and(|last| (transit - last).abs() > ANOTHER_CLOCK)
+        {
+            self.transits = [f64::INFINITY; 2];
+            self.arrived.clear();
+        }
+        self.last_transit = Some(transit);
+        if packet.sent > self.half_began + TRANSIT_HALF {
+            self.half_began = packet.sent;
+            self.transits = [transit, self.transits[0]];
+        }
+        self.transits[0] = self.transits[0].min(transit);
+        let queue = transit - self.transits[0].min(self.transits[1]);
+        self.arrived.push_back((*packet, queue));
+        while self.arrived.len() > MEASURED_PACKETS
+            && self
+                .arrived
+                .front()
+                .is_some_and(|(old, _)| packet.arrival - old.arrival > MEASURED)
+        {
+            self.arrived.pop_front();
+        }
+        let lately = self
+            .arrived
+            .iter()
+            .rev()
+            .enumerate()
+            .take_while(|(nth, (old, _))| {
+                *nth < LATELY_PACKETS || packet.arrival - old.arrival <= LATELY
+            });
+        self.queue = lately.map(|(_, (_, queue))| *queue).fold(queue, f64::min);
+    }
+
+    /// How fast packets arrived lately.
+    fn arriving(&self) -> Option<f64> {
+        self.measured(|packet| packet.arrival)
+    }
+
+    /// How fast the same packets were sent.
+    fn sending(&self) -> Option<f64> {
+        self.measured(|packet| packet.sent)
+    }
+
+    fn measured(&self, time: impl Fn(&Arrived) -> f64) -> Option<f64> {
+        let (first, last) = (self.arrived.front()?, self.arrived.back()?);
+        let span = time(&last.0) - time(&first.0);
+        let packets = self.arrived.iter().skip(1);
+        let bytes: usize = packets.map(|(packet, _)| packet.bytes).sum();
+        (self.arrived.len() >= MEASURED_PACKETS / 2 && span > 0.02)
+            .then(|| bytes as f64 * 8.0 / span)
+    }
+
+    fn shrink(&mut self, now: f64) {
+        self.grown = now;
+        let Some(arriving) = self.arriving() else {
+            return;
+        };
+        // Only what arrives slower than it was sent, or after a long queue, shows what the narrowest place lets through;
+        // else it is just what was sent.
+        let narrow = self.queue > DEEP
+            || self
+                .sending()
+                .is_none_or(|sending| arriving < sending * NARROWER);
+        let limit = match self.limit {
+            Some((limit, seen)) if !narrow && now - seen < KNOWN => {
+                arriving.max(if self.emptying {
+                    limit
+                } else {
+                    limit * MOST_SHARE
+                })
+            }
+            Some((limit, _)) if self.emptying => limit * 0.5 + arriving * 0.5,
+            _ => arriving,
+        };
+        self.limit = Some((limit, now));
+        self.fell = arriving < self.rate * FALL && narrow || self.fell && self.emptying;
+        self.emptying = true;
+        let share = (1.0 - (self.queue - CLEAR) / EMPTIED).clamp(LEAST_SHARE, MOST_SHARE);
+        let base = if narrow { arriving.min(limit) } else { limit };
+        self.rate = self.rate.min(base * share).max(LEAST);
+    }
+
+    fn grow(&mut self, now: f64) {
+        let since = (now - self.grown).clamp(0.0, 1.0);
+        self.grown = now;
+        if std::mem::take(&mut self.emptying)
+            && let Some((limit, _)) = self.limit
+        {
+            self.rate = self.rate.max(limit * SHARE_AFTER);
+            return;
+        }
+        let Some(arriving) = self.arriving() else {
+            return;
+        };
+        let near = self
+            .limit
+            .is_some_and(|(limit, _)| self.rate > limit * 0.7 && self.rate < limit * 1.2);
+        let growth = if near { GROWTH_NEAR } else { GROWTH };
+        let grown = self.rate * (1.0 + growth * since);
+        self.rate = self
+            .rate
+            .max(grown.min(arriving * BEYOND_ARRIVING + 10_000.0))
+            .min(MOST);
+    }
+
+    /// A probe arrived at that rate: the path carries it.
+    pub(super) fn proved(&mut self, rate: f64) {
+        if rate > self.rate {
+            self.rate = rate.min(MOST);
+            self.limit = None;
+        }
+    }
+
+    /// Nothing is heard of what was sent.
+    pub(super) fn silence(&mut self, rate: f64) {
+        self.rate = rate.max(LEAST);
+    }
+}

@@ -1,0 +1,74 @@
+//! What is read off the datagrams that pass, because the stack below does not count it.
+
+use std::time::Instant;
+
+use crate::PairStats;
+use crate::security::Security;
+use crate::streams::Streams;
+use crate::wire::{self, Check};
+
+/// Connectivity checks and signs of life, of all pairs of candidates.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    requests_sent: u64,
+    requests_received: u64,
+    responses_sent: u64,
+    consent_requests_sent: u64,
+    last_sent: Option<Instant>,
+    last_received: Option<Instant>,
+}
+
+impl Traffic {
+    /// A datagram leaves; `chosen` tells whether there is a pair in use.
+    pub(crate) fn outgoing(
+        &mut self,
+        datagram: &[u8],
+        chosen: bool,
+        streams: &mut Streams,
+        security: &mut Security,
+        now: Instant,
+    ) {
+        self.last_sent = Some(now);
+        match wire::check(datagram) {
+            Some(Check::Request) => {
+                self.requests_sent += 1;
+                self.consent_requests_sent += u64::from(chosen);
+            }
+            Some(Check::Response) => self.responses_sent += 1,
+            None => {
+                if let Some(packet) = wire::rtp(datagram) {
+                    streams.left(packet, datagram.len(), security.srtp_overhead(), now);
+                }
+            }
+        }
+    }
+
+    /// A datagram of the peer's came in.
+    pub(crate) fn incoming(
+        &mut self,
+        datagram: &[u8],
+        streams: &mut Streams,
+        security: &mut Security,
+        now: Instant,
+    ) {
+        self.last_received = Some(now);
+        if wire::check(datagram) == Some(Check::Request) {
+            self.requests_received += 1;
+        } else if let Some(packet) = wire::rtp(datagram) {
+            streams.arrived(packet, datagram.len(), security.srtp_overhead());
+        }
+    }
+
+    /// The pair's figures with these.
+    pub(crate) fn add_to(&self, pair: PairStats) -> PairStats {
+        PairStats {
+            requests_sent: self.requests_sent,
+            consent_requests_sent: self.consent_requests_sent,
+            requests_received: self.requests_received,
+            responses_sent: self.responses_sent,
+            last_sent: self.last_sent,
+            last_received: self.last_received,
+            ..pair
+        }
+    }
+}
