@@ -87,7 +87,7 @@ class Peer:
         with self._changed:
             return len(self._events)
 
-    def expect(self, event: str, *, timeout: float = 10, since: int = 0, **match: Any) -> dict[str, Any]:
+    def expect(self, event: str, *, timeout: float = 20, since: int = 0, **match: Any) -> dict[str, Any]:
         """The first such event after `since`, waited for at most `timeout` seconds."""
         deadline = time.monotonic() + timeout
         with self._changed:
@@ -162,7 +162,7 @@ class Peer:
             "descriptors": len(os.listdir(f"/proc/{self.pid}/fd")),
         }
 
-    def close(self, timeout: float = 15) -> int:
+    def close(self, timeout: float = 30) -> int:
         """Ends the process as a program ends (its exit handlers run) and returns its exit code."""
         if self.process.stdin and not self.process.stdin.closed:
             try:
