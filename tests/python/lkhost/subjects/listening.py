@@ -146,7 +146,7 @@ class Listening:
         amplitude: float = 0.3,
         window_ms: int = 400,
         tolerance_db: float = 1.5,
-        timeout: float = 8,
+        timeout: float = 20,
     ) -> list[dict[str, float]]:
         """Waits until a whole window carries these tones, one for each channel, pure and at their level."""
         ear = self.held.ears[room, track]
@@ -184,7 +184,7 @@ class Listening:
         return self.held.ears[room, track].course
 
     async def quiet(
-        self, track: str = "tone", room: str = "room", window_ms: int = 300, timeout: float = 6
+        self, track: str = "tone", room: str = "room", window_ms: int = 300, timeout: float = 20
     ) -> None:
         """Waits until a whole window is silent: samples below -60 dBFS, or no samples at all."""
         ear = self.held.ears[room, track]
@@ -201,7 +201,7 @@ class Listening:
                 return
         raise AssertionError(f"still heard: {last}")
 
-    async def listen_end(self, track: str = "tone", room: str = "room", timeout: float = 8) -> int:
+    async def listen_end(self, track: str = "tone", room: str = "room", timeout: float = 20) -> int:
         """Waits for the stream's own end; returns the samples received in all."""
         ear = self.held.ears[room, track]
         await asyncio.wait_for(ear.ended.wait(), timeout)
