@@ -75,3 +75,19 @@ pub(crate) fn rotation(orientation: VideoOrientation) -> Rotation {
         VideoOrientation::Deg90 => Rotation::ThreeQuarters,
     }
 }
+
+/// Wall time as RTCP states it: 32.32 fixed-point seconds since 1900.
+pub(crate) fn ntp(time: std::time::SystemTime) -> u64 {
+    const SECONDS_1900_TO_1970: u64 = 2_208_988_800;
+    let since = time
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = (since.as_secs() + SECONDS_1900_TO_1970) << 32;
+    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    seconds | fraction
+}
+
+pub(crate) fn low_32(value: u64) -> u32 {
+    // The mask makes the conversion exact.
+    u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default()
+}

@@ -666,8 +666,8 @@ impl Engine {
                 let info = feedback.sender_info;
                 let report = SenderReport {
                     ssrc: Ssrc(*info.ssrc),
-                    ntp: ntp(info.ntp_time),
-                    rtp_timestamp: low_32(info.rtp_time.numer()),
+                    ntp: convert::ntp(info.ntp_time),
+                    rtp_timestamp: convert::low_32(info.rtp_time.numer()),
                     packets: info.sender_packet_count,
                     octets: info.sender_octet_count,
                     arrival: feedback.received_at,
@@ -785,20 +785,4 @@ impl Engine {
             payload: packet.payload,
         }));
     }
-}
-
-/// Wall time as RTCP states it: 32.32 fixed-point seconds since 1900.
-fn ntp(time: std::time::SystemTime) -> u64 {
-    const SECONDS_1900_TO_1970: u64 = 2_208_988_800;
-    let since = time
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let seconds = (since.as_secs() + SECONDS_1900_TO_1970) << 32;
-    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
-    seconds | fraction
-}
-
-fn low_32(value: u64) -> u32 {
-    // The mask makes the conversion exact.
-    u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default()
 }
