@@ -126,6 +126,9 @@ impl RtcAudioTrack {
     /// Lets a pipeline follow mute and unmute from now on.
     pub(crate) fn attach_sender(&self, sender: &Arc<AudioSend>) {
         self.inner.state.attach(sender);
+        if let Origin::Device(_) = self.inner.origin {
+            audio_devices::settle_later();
+        }
     }
 
     /// Level and energy of what is sent, while it is sent.

@@ -7,6 +7,7 @@
 mod canvas;
 mod clock;
 mod font;
+pub mod gstreamer;
 mod pattern;
 
 pub use canvas::{Canvas, CanvasError};

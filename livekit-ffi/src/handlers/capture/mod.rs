@@ -4,6 +4,7 @@
 //! to end a capture has one thread; the end is told once.
 
 mod drawn;
+mod gstreamer;
 mod pump;
 
 use std::sync::Arc;
@@ -60,21 +61,22 @@ pub(crate) fn create(
 ) -> Result<proto::NewCaptureSourceResponse, FfiError> {
     let async_id = server.async_id(request.request_async_id);
     let to = Arc::clone(server);
-    let task = source(request.config);
-    answer(
-        server,
-        "new_capture_source",
-        task.map(|source| async move { Ok::<_, FfiError>(own(&to, source)) }),
-        move |outcome| {
-            Message::NewCaptureSource(proto::NewCaptureSourceCallback {
-                async_id,
-                message: Some(match outcome {
-                    Ok(source) => Outcome::Source(source),
-                    Err(error) => Outcome::Error(error),
-                }),
-            })
-        },
-    )?;
+    let config = request.config;
+    // A pipeline takes its time to start.
+    let task = async move {
+        let made = tokio::task::spawn_blocking(move || source(config)).await;
+        let source = made.map_err(|error| FfiError::operation("new_capture_source", error))??;
+        Ok::<_, FfiError>(own(&to, source))
+    };
+    answer(server, "new_capture_source", Ok(task), move |outcome| {
+        Message::NewCaptureSource(proto::NewCaptureSourceCallback {
+            async_id,
+            message: Some(match outcome {
+                Ok(source) => Outcome::Source(source),
+                Err(error) => Outcome::Error(error),
+            }),
+        })
+    })?;
     Ok(proto::NewCaptureSourceResponse { async_id })
 }
 
@@ -139,10 +141,7 @@ fn source(config: Option<Config>) -> Result<Source, FfiError> {
                 config.framerate_fps,
             )
         }
-        Some(Config::Gstreamer(_)) => Err(FfiError::operation(
-            "new_capture_source",
-            "GStreamer is not part of this build",
-        )),
+        Some(Config::Gstreamer(config)) => gstreamer::source(config),
         None => Err(FfiError::field(
             "config",
             "not set",
