@@ -55,6 +55,15 @@ if [ "$scope" != build ]; then
     want valgrind valgrind
     want nm binutils
 fi
+if [ "$scope" = all ] || [ "$scope" = web ]; then
+    want pulseaudio pulseaudio
+    want pacat pulseaudio-utils
+    want gst-inspect-1.0 gstreamer1.0-tools
+    # A plugin has no command of its own.
+    if ! has gst-inspect-1.0 || ! gst-inspect-1.0 videoconvert >/dev/null 2>&1; then
+        packages+=(gstreamer1.0-plugins-base)
+    fi
+fi
 if [ "$scope" = all ]; then want chromium chromium; fi
 if [ "$scope" = all ] || [ "$scope" = web ]; then want npm npm; fi
 
