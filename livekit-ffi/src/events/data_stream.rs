@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use livekit::{
-    ByteStreamReader, ByteStreamWriter, StreamError, StreamReader as _, TextStreamReader,
-    TextStreamWriter,
+    ByteStreamReader, ByteStreamWriter, StreamError, StreamReader as _, StreamWriter as _,
+    TextStreamReader, TextStreamWriter,
 };
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio_stream::StreamExt as _;
 
 use crate::{
@@ -42,15 +43,71 @@ impl Resource for Incoming<TextStreamReader> {
     const KIND: &'static str = "text stream reader";
 }
 
-/// A byte stream that the host writes. Closing it consumes the handle.
-pub(crate) struct ByteWriter(pub(crate) ByteStreamWriter);
+/// The reason that readers are given when the host drops a writer that it did not close.
+const DROPPED: &str = "the writer was dropped before the stream was closed";
+
+/// A stream that the host writes. Closing it consumes the handle; a writer that is dropped instead
+/// ends its stream with a reason, so that no reader takes what came for the whole.
+pub(crate) struct Outgoing<W: Writer> {
+    open: Mutex<Option<W>>,
+    runtime: Handle,
+}
+
+/// What is common to `livekit`'s writers of bytes and of text.
+pub(crate) trait Writer: Clone + Send + 'static {
+    /// Ends the stream as one that is not whole. That nobody can be told is no matter here.
+    fn give_up(self) -> impl Future<Output = ()> + Send;
+}
+
+impl Writer for ByteStreamWriter {
+    async fn give_up(self) {
+        let _ = self.close_with_options(Some(DROPPED), None).await;
+    }
+}
+
+impl Writer for TextStreamWriter {
+    async fn give_up(self) {
+        let _ = self.close_with_options(Some(DROPPED), None).await;
+    }
+}
+
+impl<W: Writer> Outgoing<W> {
+    /// Holds `writer`; what its end needs to send runs on `runtime`.
+    pub(crate) fn new(writer: W, runtime: Handle) -> Self {
+        Self {
+            open: Mutex::new(Some(writer)),
+            runtime,
+        }
+    }
+
+    /// The writer, unless the stream is closed.
+    pub(crate) fn writer(&self) -> Result<W, StreamError> {
+        self.open.lock().clone().ok_or(StreamError::AlreadyClosed)
+    }
+
+    /// The writer, for its end.
+    pub(crate) fn finish(&self) -> Result<W, StreamError> {
+        self.open.lock().take().ok_or(StreamError::AlreadyClosed)
+    }
+}
+
+impl<W: Writer> Drop for Outgoing<W> {
+    fn drop(&mut self) {
+        if let Some(writer) = self.open.get_mut().take() {
+            self.runtime.spawn(writer.give_up());
+        }
+    }
+}
+
+/// A byte stream that the host writes.
+pub(crate) type ByteWriter = Outgoing<ByteStreamWriter>;
 
 impl Resource for ByteWriter {
     const KIND: &'static str = "byte stream writer";
 }
 
-/// A text stream that the host writes. Closing it consumes the handle.
-pub(crate) struct TextWriter(pub(crate) TextStreamWriter);
+/// A text stream that the host writes.
+pub(crate) type TextWriter = Outgoing<TextStreamWriter>;
 
 impl Resource for TextWriter {
     const KIND: &'static str = "text stream writer";

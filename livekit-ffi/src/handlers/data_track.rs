@@ -34,7 +34,13 @@ pub(crate) fn publish(
         })
     };
     let prepared = local_participant(server, request.local_participant_handle, OPERATION)
-        .map_err(|error| publish_error(proto::PublishDataTrackErrorCode::InvalidHandle, error))
+        .map_err(|error| {
+            let code = match error {
+                FfiError::Handle(_) => proto::PublishDataTrackErrorCode::InvalidHandle,
+                _ => proto::PublishDataTrackErrorCode::Disconnected,
+            };
+            publish_error(code, error)
+        })
         .and_then(|found| {
             DataTrackOptions::try_from(request.options)
                 .map(|options| (found, options))

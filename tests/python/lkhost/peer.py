@@ -21,6 +21,8 @@ os.dup2(2, 1)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from lkhost.subjects.calls import Calls  # noqa: E402
+from lkhost.subjects.datatracks import DataTracks  # noqa: E402
 from lkhost.subjects.encoding import Encoding  # noqa: E402
 from lkhost.subjects.figures import Figures  # noqa: E402
 from lkhost.subjects.held import Held  # noqa: E402
@@ -28,11 +30,14 @@ from lkhost.subjects.library import Library  # noqa: E402
 from lkhost.subjects.listening import Listening  # noqa: E402
 from lkhost.subjects.marks import Marks  # noqa: E402
 from lkhost.subjects.messages import Messages  # noqa: E402
+from lkhost.subjects.overheard import Overheard  # noqa: E402
 from lkhost.subjects.pictures import Pictures  # noqa: E402
+from lkhost.subjects.platform import Platform  # noqa: E402
 from lkhost.subjects.publishing import Publishing  # noqa: E402
 from lkhost.subjects.rooms import Rooms  # noqa: E402
 from lkhost.subjects.secrets import Secrets  # noqa: E402
 from lkhost.subjects.sound import Sound  # noqa: E402
+from lkhost.subjects.streams import Streams  # noqa: E402
 from lkhost.subjects.timing import Timing  # noqa: E402
 from lkhost.subjects.watching import Watching  # noqa: E402
 
@@ -56,7 +61,12 @@ def operations() -> dict[str, Operation]:
         Marks(held),
         Messages(held),
         Pictures(held),
+        Platform(held),
         Library(held),
+        Overheard(held),
+        Streams(held),
+        Calls(held),
+        DataTracks(held),
         Secrets(held),
         Sound(held),
         Timing(held),

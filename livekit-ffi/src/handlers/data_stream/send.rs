@@ -6,6 +6,7 @@ use livekit::{
     SendByteOptions, SendTextOptions, StreamByteOptions, StreamError, StreamTextOptions,
     StreamWriter as _, participant::LocalParticipant,
 };
+use tokio::runtime::Handle;
 
 use super::answer;
 use crate::{
@@ -123,7 +124,7 @@ pub(crate) fn open_bytes(
                 let writer = local.stream_bytes(options).await?;
                 let info = writer.info().into();
                 Ok(proto::OwnedByteStreamWriter {
-                    handle: hold(&to, &object, ByteWriter(writer)),
+                    handle: hold(&to, &object, ByteWriter::new(writer, Handle::current())),
                     info,
                 })
             })
@@ -157,7 +158,7 @@ pub(crate) fn open_text(
                 let writer = local.stream_text(options).await?;
                 let info = writer.info().into();
                 Ok(proto::OwnedTextStreamWriter {
-                    handle: hold(&to, &object, TextWriter(writer)),
+                    handle: hold(&to, &object, TextWriter::new(writer, Handle::current())),
                     info,
                 })
             })
@@ -182,7 +183,7 @@ pub(crate) fn write_bytes(
         .handles()
         .get::<ByteWriter>(request.writer_handle)
         .map_err(FfiError::from)
-        .map(|writer| async move { writer.0.write(&request.bytes).await });
+        .map(|writer| async move { writer.writer()?.write(&request.bytes).await });
     answer(server, "byte_stream_write", task, move |outcome| {
         Message::ByteStreamWriterWrite(proto::ByteStreamWriterWriteCallback {
             async_id,
@@ -204,8 +205,8 @@ pub(crate) fn close_bytes(
         .map_err(FfiError::from)
         .map(|writer| async move {
             let attributes = some_attributes(request.attributes);
-            let writer = writer.0.clone();
             writer
+                .finish()?
                 .close_with_options(request.reason.as_deref(), attributes)
                 .await
         });
@@ -228,7 +229,7 @@ pub(crate) fn write_text(
         .handles()
         .get::<TextWriter>(request.writer_handle)
         .map_err(FfiError::from)
-        .map(|writer| async move { writer.0.write(&request.text).await });
+        .map(|writer| async move { writer.writer()?.write(&request.text).await });
     answer(server, "text_stream_write", task, move |outcome| {
         Message::TextStreamWriterWrite(proto::TextStreamWriterWriteCallback {
             async_id,
@@ -250,8 +251,8 @@ pub(crate) fn close_text(
         .map_err(FfiError::from)
         .map(|writer| async move {
             let attributes = some_attributes(request.attributes);
-            let writer = writer.0.clone();
             writer
+                .finish()?
                 .close_with_options(request.reason.as_deref(), attributes)
                 .await
         });

@@ -35,6 +35,12 @@ class Held:
         self.tracks: dict[tuple[str, str], Any] = {}
         self.feeds: dict[tuple[str, str], Feed] = {}
         self.ears: dict[tuple[str, str], Any] = {}
+        # By room and name: writers of data streams, data tracks of our own and of others, and what reads those.
+        self.writers: dict[tuple[str, str], Any] = {}
+        self.data_tracks: dict[tuple[str, str], Any] = {}
+        self.remote_data_tracks: dict[tuple[str, str], Any] = {}
+        self.data_streams: dict[tuple[str, str], Any] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def remote(self, room: str, track: str) -> rtc.RemoteTrackPublication:
         """A remote publication by sid or by name."""
@@ -43,6 +49,11 @@ class Held:
                 if track in (publication.sid, publication.name):
                     return publication
         raise LookupError(f"no remote track {track!r} in room {room!r}")
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Lets a task run until it ends or everything is forgotten."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def stop_feeds(self, room: str | None = None) -> None:
         """Ends the feeds of one room, or of all."""
@@ -59,7 +70,20 @@ class Held:
     def forget(self) -> None:
         """Lets go of everything; what a forgotten room still says would be taken for the next test's room."""
         self.forgotten.update(self.rooms.values())
-        for store in (self.feeds, self.ears, self.publications, self.tracks, self.rooms):
+        for task in self._tasks:
+            task.cancel()
+        stores = (
+            self.feeds,
+            self.ears,
+            self.publications,
+            self.tracks,
+            self.writers,
+            self.data_tracks,
+            self.remote_data_tracks,
+            self.data_streams,
+            self.rooms,
+        )
+        for store in stores:
             store.clear()
 
 

@@ -34,8 +34,9 @@ class Rooms:
         encryption: dict[str, Any] | None = None,
         e2ee: dict[str, Any] | None = None,
         wire_options: dict[str, Any] | None = None,
+        stream_limit: int | None = None,
     ) -> dict[str, Any]:
-        """Joins a room. `encryption` and `e2ee` are what `secrets.options` takes. `wire_options` are fields of the protocol's RoomOptions that the SDK has no option for."""
+        """Joins a room. `encryption` and `e2ee` are what `secrets.options` takes. `wire_options` are fields of the protocol's RoomOptions that the SDK has no option for. `stream_limit` is the most that a data stream may bring, in bytes."""
         instance = rtc.Room()
         self.held.rooms[room] = instance
         self._report(room, instance)
@@ -52,6 +53,9 @@ class Rooms:
                         connect_timeout=connect_timeout,
                         encryption=None if encryption is None else secrets.options(**encryption),
                         e2ee=None if e2ee is None else secrets.options(**e2ee),
+                        data_stream=None
+                        if stream_limit is None
+                        else rtc.DataStreamOptions(max_payload_byte_length=stream_limit),
                     ),
                 )
         except rtc.ConnectError as error:
@@ -162,6 +166,8 @@ class Rooms:
                 "participant": packet.participant.identity if packet.participant else None,
             },
         )
+        line("data_track_published", lambda track: self._data_track(name, track))
+        line("data_track_unpublished", lambda sid: {"sid": sid})
         line("sip_dtmf_received", lambda dtmf: {"code": dtmf.code, "digit": dtmf.digit, **who(dtmf.participant)})
         line(
             "transcription_received",
@@ -171,6 +177,10 @@ class Rooms:
                 "sid": p.sid if p else None,
             },
         )
+
+    def _data_track(self, room: str, track: rtc.RemoteDataTrack) -> dict[str, Any]:
+        self.held.remote_data_tracks[room, track.info.name] = track
+        return {"participant": track.publisher_identity, **vars(track.info)}
 
 
 @contextlib.contextmanager
@@ -200,6 +210,7 @@ def _participant(participant: Any) -> dict[str, Any]:
         "sid": participant.sid,
         "identity": participant.identity,
         "state": participant_pb2.ParticipantState.Name(participant._info.state),
+        "kind": participant_pb2.ParticipantKind.Name(participant.kind),
         "name": participant.name,
         "metadata": participant.metadata,
         "attributes": dict(participant.attributes),
