@@ -17,8 +17,10 @@ def test_encoded_pictures_arrive_in_order_and_look_right(pair, codec):
     assert {(one["width"], one["height"]) for one in seen} == {(bitstreams.WIDTH, bitstreams.HEIGHT)}
     numbers = [one["number"] for one in seen]
     steps = [(after - before) % bitstreams.COUNT for before, after in zip(numbers, numbers[1:])]
-    # A subscriber on a slow machine may leave some out; encoded pictures are never out of order.
-    assert steps.count(1) >= 30 and max(steps) <= bitstreams.COUNT // 2, steps
+    # A subscriber on a slow machine may leave some out.
+    assert 0 not in steps and steps.count(1) >= 20, steps
+    stamps = [one["timestamp_us"] for one in seen]
+    assert stamps == sorted(set(stamps)), "in order"
     assert min(one["psnr"] for one in seen) >= 28
     assert max(one["colours"] for one in seen) <= 12
 
