@@ -26,6 +26,8 @@ def _check(marks, fields=("timestamp", "id", "data"), misread=0) -> None:
 @pytest.mark.parametrize("encryption", [None, {"key": "a password"}], ids=["plain", "encrypted"])
 @pytest.mark.parametrize("codec", CODECS)
 def test_each_picture_brings_its_own(pair, codec, encryption):
+    if codec == "AV1" and encryption and "stock" in (pair.publishing, pair.subscribing):
+        pytest.skip("that version of the stock library cannot encrypt AV1 so that it can be decrypted")
     alice, bob = pair.enter(encryption=encryption)
     published = alice.call("publish_marked", codec=codec, simulcast=False)
     announced = {"FMF_USER_TIMESTAMP", "FMF_FRAME_ID", "FMF_USER_DATA"}
