@@ -59,10 +59,10 @@ if [ "$scope" = all ] || [ "$scope" = web ]; then
     want pulseaudio pulseaudio
     want pacat pulseaudio-utils
     want gst-inspect-1.0 gstreamer1.0-tools
-    # A plugin has no command of its own.
-    if ! has gst-inspect-1.0 || ! gst-inspect-1.0 videoconvert >/dev/null 2>&1; then
-        packages+=(gstreamer1.0-plugins-base)
-    fi
+    # Plugins have no command of their own.
+    plugin() { has gst-inspect-1.0 && gst-inspect-1.0 "$1" >/dev/null 2>&1 || packages+=("$2"); }
+    plugin videoconvert gstreamer1.0-plugins-base
+    plugin vp8enc gstreamer1.0-plugins-good
 fi
 if [ "$scope" = all ]; then want chromium chromium; fi
 if [ "$scope" = all ] || [ "$scope" = web ]; then want npm npm; fi

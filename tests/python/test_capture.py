@@ -25,13 +25,18 @@ def _refused(peer, config: dict) -> str:
     return callback["error"]
 
 
+def _recommended(info: dict) -> dict:
+    """The publish options that are set."""
+    return {key: value for key, value in info["recommended_publish_options"].items() if value != []}
+
+
 @pytest.mark.parametrize("config", [GRADIENT, LOGO, CLOCK], ids=["gradient", "logo", "clock"])
 def test_drawn_pictures_are_seen_and_the_end_is_told(kind, stage, config):
     alice, bob = stage.join(kind, "alice"), stage.join("stock", "bob")
     handle, source = _made(alice, config)
     info = source["info"]
     assert (info["kind"], info["resolution"]) == ("CAPTURE_SOURCE_PIXEL", SMALL)
-    assert info["recommended_publish_options"] == {"video_codec": "VP8", "simulcast": True}
+    assert _recommended(info) == {"video_codec": "VP8", "simulcast": True}
     assert info["video_source"]["info"]["type"] == "VIDEO_SOURCE_NATIVE"
     alice.call("publish_capture", source=source)
     bob.expect("track_subscribed", name="video")
@@ -81,7 +86,7 @@ def test_a_dropped_capture_stops(kind, stage):
         ({"gstreamer": {"pipeline": "filesrc location=/nowhere/at-all ! appsink name=lk_appsink"}}, "/nowhere/at-all"),
         ({"gstreamer": {"pipeline": "videotestsrc", "codec": "VP8"}}, "gstreamer.codec is VP8"),
         (
-            {"gstreamer": {"pipeline": "videotestsrc ! video/x-raw,width=32,height=16", "resolution": SMALL}},
+            {"gstreamer": {"pipeline": "videotestsrc ! video/x-raw,width=32 ! videoconvert", "resolution": SMALL}},
             "gstreamer.resolution",
         ),
         (
@@ -126,3 +131,34 @@ def test_a_pipeline_that_fails_on_its_way_says_so(kind, stage):
     end = peer.call("capture_end", handle=handle)["error"]
     assert end["kind"] == "CAPTURE_ERROR_KIND_SOURCE"
     assert "GStreamer" in end["error"]
+
+
+def test_a_pipelines_own_frames_are_sent_as_they_are(kind, stage):
+    alice, bob = stage.join(kind, "alice"), stage.join("stock", "bob")
+    pipeline = (
+        "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=180,framerate=20/1"
+        " ! vp8enc name=encoder deadline=1 cpu-used=8 keyframe-max-dist=100000 ! appsink name=lk_appsink"
+    )
+    rate = {"element": "encoder", "property": "target-bitrate", "unit": "GSTREAMER_BITRATE_UNIT_BPS"}
+    config = {"gstreamer": {"pipeline": pipeline, "codec": "VP8", "resolution": SMALL, "rate_control": rate}}
+    handle, source = _made(alice, config)
+    info = source["info"]
+    assert (info["kind"], info["codec"], info["resolution"]) == ("CAPTURE_SOURCE_ENCODED", "VP8", SMALL)
+    assert info["video_source"]["info"]["type"] == "VIDEO_SOURCE_ENCODED"
+    assert _recommended(info) == {
+        "video_codec": "VP8",
+        "simulcast": False,
+        "video_encoder": "ENCODER_BACKEND_PRE_ENCODED",
+    }
+    alice.call("publish_capture", source=source)
+    bob.expect("track_subscribed", name="video")
+    assert alice.call("start_capture", handle=handle) == ""
+    # The encoder makes no key frame by itself: whoever comes later has to be given one.
+    bob.call("watch", compare=False)
+    bob.call("see", count=20)
+    carol = stage.join("stock", "carol")
+    carol.expect("track_subscribed", name="video")
+    carol.call("watch", compare=False)
+    carol.call("see", count=20)
+    assert alice.call("stop_capture", handle=handle) == ""
+    assert alice.call("capture_end", handle=handle)["finished"]["exit"] == "CAPTURE_EXIT_STOPPED"
