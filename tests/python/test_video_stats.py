@@ -16,6 +16,7 @@ CHANCE = {
     "candidate_pair.candidate_pair.current_round_trip_time",
     "inbound_rtp.inbound.frames_assembled_from_multiple_packets",
     "inbound_rtp.inbound.frames_dropped",
+    "inbound_rtp.inbound.frames_per_second",
     "inbound_rtp.inbound.freeze_count",
     "inbound_rtp.inbound.key_frames_decoded",
     "inbound_rtp.inbound.nack_count",
