@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${CARGO_TARGET_DIR:-$PWD/target}
 interpreter=$(scripts/setup.sh --print)
-stages=(format lint header protocol dependencies edges rust docs c symbols python browser fuzz)
+stages=(format lint header protocol dependencies edges rust docs c symbols python browser network fuzz)
 
 if [ "${1:-}" = --list ]; then
     printf '%s\n' "${stages[@]}"
@@ -67,6 +67,14 @@ browser() {
     tests/livekit-server/build.sh
     cargo build --locked -p livekit-ffi
     cd tests/browser
+    "$interpreter" -m pytest -q --durations=5
+}
+
+# Paths that become narrow and lose packets, in network namespaces of their own: see tests/network/README.md.
+network() {
+    tests/livekit-server/build.sh
+    cargo build --locked -p livekit-ffi
+    cd tests/network
     "$interpreter" -m pytest -q --durations=5
 }
 

@@ -122,12 +122,15 @@ def test_an_uplink_that_falls_and_rises_is_followed(
 
     fell = site.link.set("up", rate=NARROW)
     dropped: dict[int, float] = {}
+    missing = 0
     while time.monotonic() < fell + 9:
         active = look()
         for width in WIDTHS:
             if width not in active:
                 dropped.setdefault(width, time.monotonic() - fell)
         course.collect()
+        if time.monotonic() < fell + SETTLING:
+            missing = int(inbound(bob, "tone")["received"]["packets_lost"])
         time.sleep(0.15)
 
     rose = site.link.set("up", rate=WIDE)
@@ -146,6 +149,7 @@ def test_an_uplink_that_falls_and_rises_is_followed(
     course.collect()
     heard = bob.call("heard")
     end = time.monotonic()
+    missing = int(inbound(bob, "tone")["received"]["packets_lost"]) - missing
 
     settled = fell + SETTLING
     at_fall = spoiled(heard, fell - 0.2, settled)
@@ -156,8 +160,8 @@ def test_an_uplink_that_falls_and_rises_is_followed(
     tell(
         f"uplink 3 → 0.5 → 3 Mbit/s, {name}: queue over {QUEUE_MS} ms for {course.last_over(QUEUE_MS, fell, rose):.1f} s"
         f" (longest then {course.queue(settled, rose):.0f} ms, {share:.0f} kbit/s sent);"
-        f" sound spoiled {at_fall[0] / 10:.1f} s at the fall, {later[0] / 10:.1f} s of {later[1] / 10:.0f} s later;"
-        f" layers gone after {({w: round(t, 1) for w, t in dropped.items()})} s,"
+        f" sound spoiled {at_fall[0] / 10:.1f} s at the fall, {later[0] / 10:.1f} s of {later[1] / 10:.0f} s later"
+        f" ({missing} packets lost); layers gone after {({w: round(t, 1) for w, t in dropped.items()})} s,"
         f" back after {({w: round(t, 1) for w, t in sorted(regained.items())})} s"
     )
     if library == "stock":
@@ -165,7 +169,8 @@ def test_an_uplink_that_falls_and_rises_is_followed(
     assert len(long) <= len(course.over(settled, rose)) / 5, long
     assert share > NARROW / 1000 / 5
     assert at_fall[0] <= 20
-    assert later[0] <= later[1] / 5
+    # A viewer that does not get its turn spoils the sound, too; packets are lost on the way alone.
+    assert missing <= (end - settled) * 50 / 20
     assert len(disorder) <= 1, "layers go from the top and come back from the bottom"
     assert top in regained, regained
 

@@ -5,7 +5,7 @@ use super::reports::Arrived;
 /// A probe's packets leave within this time of its beginning, seconds.
 const LASTS: f64 = 0.16;
 /// So many packets one after the other say something; a burst has more.
-const LEAST_PACKETS: usize = 8;
+const LEAST_PACKETS: usize = 6;
 const LEAST_SPAN: f64 = 0.008;
 /// What arrives that much slower than it left met a limit.
 const UNHINDERED: f64 = 0.9;
@@ -18,7 +18,7 @@ const BEYOND: f64 = 2.0;
 /// Slower than this a burst would last too long, bit/s.
 const LEAST_RATE: f64 = 300_000.0;
 /// How long nothing is probed after one that showed nothing, at first and at most, seconds.
-const PAUSE: f64 = 1.5;
+const PAUSE: f64 = 1.0;
 const LONGEST_PAUSE: f64 = 4.0;
 /// A probe that nothing was heard of for so long is lost.
 const PATIENCE: f64 = 2.0;
