@@ -12,6 +12,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 BUNDLE = "livekit-client.umd.js"
+# The second encrypts and decrypts, aside from the page.
+BUNDLES = (BUNDLE, "livekit-client.e2ee.worker.js")
 
 
 def bundle() -> Path:
@@ -23,7 +25,7 @@ def bundle() -> Path:
 
 class Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
-        return str(bundle()) if path == f"/{BUNDLE}" else super().translate_path(path)
+        return str(bundle().with_name(path[1:])) if path[1:] in BUNDLES else super().translate_path(path)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing: what the page lacks, its own console tells."""

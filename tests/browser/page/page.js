@@ -10,6 +10,7 @@ const page = (() => {
   const remote = new Map(); // by name of the track: what is seen or heard of it
   const data = [];
   let room;
+  let keys; // where the room is encrypted
 
   /** Waits until `ready()` gives something and returns that; `what` tells what it would have been. */
   async function until(what, ready, seconds = 15) {
@@ -79,8 +80,15 @@ const page = (() => {
   const named = (name) => until(() => `remote track ${name}`, () => remote.get(name));
 
   return {
-    async join(url, token, options) {
+    async join(url, token, options, key) {
+      if (key) {
+        keys = new LivekitClient.ExternalE2EEKeyProvider();
+        await keys.setKey(key);
+        const worker = new Worker('livekit-client.e2ee.worker.js');
+        options = { ...options, encryption: { keyProvider: keys, worker } };
+      }
       room = new Room(options);
+      if (key) await room.setE2EEEnabled(true);
       room.on(RoomEvent.TrackSubscribed, (track, publication) => {
         remote.set(publication.trackName, track.kind === 'video' ? watch(track) : listen(track));
       });
@@ -91,6 +99,8 @@ const page = (() => {
     },
 
     leave: () => room?.disconnect(),
+
+    setKey: (key) => keys.setKey(key),
 
     /** Waits until the room is known to hold somebody. */
     meet: (identity) => until(() => identity, () => room.remoteParticipants.has(identity)),
