@@ -29,6 +29,11 @@ pub const LOUDSPEAKER_CHANNELS: u32 = 2;
 /// What the sound server may take to answer.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Takes what a microphone heard.
+type Heard = Box<dyn FnMut(&[i16]) + Send>;
+/// Fills what a loudspeaker will play.
+type Fill = Box<dyn FnMut(&mut [i16]) + Send>;
+
 /// A microphone or a loudspeaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {

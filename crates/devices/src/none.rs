@@ -1,6 +1,6 @@
 //! A build without devices.
 
-use crate::{DeviceError, Devices};
+use crate::{DeviceError, Devices, Fill, Heard};
 
 /// An open device; there is none.
 #[derive(Debug)]
@@ -18,16 +18,10 @@ pub(crate) fn list() -> Result<Devices, DeviceError> {
     Err(DeviceError::NotBuilt)
 }
 
-pub(crate) fn record(
-    _device: Option<&str>,
-    _heard: Box<dyn FnMut(&[i16]) + Send>,
-) -> Result<Stream, DeviceError> {
+pub(crate) fn record(_device: Option<&str>, _heard: Heard) -> Result<Stream, DeviceError> {
     Err(DeviceError::NotBuilt)
 }
 
-pub(crate) fn play(
-    _device: Option<&str>,
-    _fill: Box<dyn FnMut(&mut [i16]) + Send>,
-) -> Result<Stream, DeviceError> {
+pub(crate) fn play(_device: Option<&str>, _fill: Fill) -> Result<Stream, DeviceError> {
     Err(DeviceError::NotBuilt)
 }

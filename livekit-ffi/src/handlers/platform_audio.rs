@@ -73,7 +73,7 @@ pub(crate) fn devices(
         server,
         request.platform_audio_handle,
         "get_audio_devices",
-        || audio_devices::list(),
+        audio_devices::list,
     );
     match listed {
         Ok(devices) => proto::GetAudioDevicesResponse {

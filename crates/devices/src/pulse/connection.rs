@@ -35,7 +35,7 @@ pub(super) struct Connection {
 /// What came.
 pub(super) enum Incoming<'a> {
     /// A command, or an answer, with its number.
-    Command(u32, Command),
+    Command(u32, Box<Command>),
     /// Something that this version does not know.
     Unknown,
     /// Sound of a stream.
@@ -97,18 +97,21 @@ impl Connection {
                 return Err(timeout(what));
             }
             match self.receive(what, Some(left))? {
-                Incoming::Command(number, Command::Reply) if number == sequence => {
-                    let mut message = self.message.as_slice();
-                    return protocol::read_reply_message(&mut message, version)
-                        .map(|(_, reply)| reply)
-                        .map_err(|error| failed(what, &error));
-                }
-                Incoming::Command(number, Command::Error(reason)) if number == sequence => {
-                    return Err(DeviceError::Refused {
-                        what,
-                        reason: format!("{reason:?}"),
-                    });
-                }
+                Incoming::Command(number, command) if number == sequence => match *command {
+                    Command::Reply => {
+                        let mut message = self.message.as_slice();
+                        return protocol::read_reply_message(&mut message, version)
+                            .map(|(_, reply)| reply)
+                            .map_err(|error| failed(what, &error));
+                    }
+                    Command::Error(reason) => {
+                        return Err(DeviceError::Refused {
+                            what,
+                            reason: format!("{reason:?}"),
+                        });
+                    }
+                    _ => {}
+                },
                 Incoming::Command(..) | Incoming::Sound(..) | Incoming::Unknown => {}
             }
         }
@@ -154,7 +157,7 @@ impl Connection {
         }
         Ok(
             match Command::read_tag_prefixed(&mut payload, self.version) {
-                Ok((number, command)) => Incoming::Command(number, command),
+                Ok((number, command)) => Incoming::Command(number, Box::new(command)),
                 Err(_) => Incoming::Unknown,
             },
         )

@@ -19,7 +19,7 @@ use pulseaudio::protocol::{
 };
 
 use super::connection::{Connection, Incoming};
-use crate::{DeviceError, LOUDSPEAKER_CHANNELS, MICROPHONE_CHANNELS, SAMPLE_RATE};
+use crate::{DeviceError, Fill, Heard, LOUDSPEAKER_CHANNELS, MICROPHONE_CHANNELS, SAMPLE_RATE};
 
 /// What the server sends at a time, ms.
 const RECORD_MS: u32 = 10;
@@ -106,10 +106,7 @@ impl fmt::Debug for Stream {
     }
 }
 
-pub(crate) fn record(
-    device: Option<&str>,
-    mut heard: Box<dyn FnMut(&[i16]) + Send>,
-) -> Result<Stream, DeviceError> {
+pub(crate) fn record(device: Option<&str>, mut heard: Heard) -> Result<Stream, DeviceError> {
     let mut connection = Connection::open()?;
     let params = RecordStreamParams {
         sample_spec: spec(MICROPHONE_CHANNELS),
@@ -142,19 +139,18 @@ pub(crate) fn record(
                     samples.extend(pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
                     heard(&samples);
                 }
-                Incoming::Command(_, Command::RecordStreamKilled(gone)) if gone == channel => {
-                    return Err(killed("the microphone"));
+                Incoming::Command(_, command) => {
+                    if matches!(*command, Command::RecordStreamKilled(gone) if gone == channel) {
+                        return Err(killed("the microphone"));
+                    }
                 }
-                Incoming::Sound(..) | Incoming::Command(..) | Incoming::Unknown => {}
+                Incoming::Sound(..) | Incoming::Unknown => {}
             }
         }
     })
 }
 
-pub(crate) fn play(
-    device: Option<&str>,
-    mut fill: Box<dyn FnMut(&mut [i16]) + Send>,
-) -> Result<Stream, DeviceError> {
+pub(crate) fn play(device: Option<&str>, mut fill: Fill) -> Result<Stream, DeviceError> {
     let mut connection = Connection::open()?;
     let params = PlaybackStreamParams {
         sample_spec: spec(LOUDSPEAKER_CHANNELS),
@@ -197,15 +193,18 @@ pub(crate) fn play(
                 wanted -= 2 * count;
             }
             match connection.receive("the loudspeaker", None)? {
-                Incoming::Command(_, Command::Request(request)) if request.channel == channel => {
-                    // Never more than the server's own buffer; a second is far beyond.
-                    let second = bytes(1_000, LOUDSPEAKER_CHANNELS) as usize;
-                    wanted = wanted.saturating_add(request.length as usize).min(second);
-                }
-                Incoming::Command(_, Command::PlaybackStreamKilled(gone)) if gone == channel => {
-                    return Err(killed("the loudspeaker"));
-                }
-                Incoming::Sound(..) | Incoming::Command(..) | Incoming::Unknown => {}
+                Incoming::Command(_, command) => match *command {
+                    Command::Request(request) if request.channel == channel => {
+                        // Never more than the server's own buffer; a second is far beyond.
+                        let second = bytes(1_000, LOUDSPEAKER_CHANNELS) as usize;
+                        wanted = wanted.saturating_add(request.length as usize).min(second);
+                    }
+                    Command::PlaybackStreamKilled(gone) if gone == channel => {
+                        return Err(killed("the loudspeaker"));
+                    }
+                    _ => {}
+                },
+                Incoming::Sound(..) | Incoming::Unknown => {}
             }
         }
     })
