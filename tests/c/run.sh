@@ -72,6 +72,19 @@ if compile ends ends.c "$library"; then
     check "ends return, 50 times" bash -c "for i in {1..50}; do '$work/ends' return || exit 1; done"
 fi
 
+# Every request with every field wrong, as the Rust test made them. (Not under valgrind: minutes.)
+record=$work/requests
+if (cd "$root" && BAD_INPUT_RECORD=$record cargo test --locked --quiet -p livekit-ffi --test bad_input >"$work/out" 2>&1); then
+    if compile replay replay.c "$library"; then
+        check "replay" "$work/replay" "$record"
+        check "replay, AddressSanitizer" env ASAN_OPTIONS=detect_leaks=1 "$work/replay.asan" "$record"
+    fi
+else
+    echo "FAIL  the requests could not be recorded"
+    sed 's/^/      /' "$work/out"
+    failed=1
+fi
+
 # A panic inside, with a library that has the feature; the usual one is put back afterwards.
 if (cd "$root" && cargo build --locked --quiet -p livekit-ffi --features fault-injection); then
     cp "$target/debug/liblivekit_ffi.so" "$work/liblivekit_ffi_fault.so"
