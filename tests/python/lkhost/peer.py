@@ -33,7 +33,6 @@ from lkhost.subjects.messages import Messages  # noqa: E402
 from lkhost.subjects.overheard import Overheard  # noqa: E402
 from lkhost.subjects.pictures import Pictures  # noqa: E402
 from lkhost.subjects.platform import Platform  # noqa: E402
-from lkhost.subjects.platform import Platform  # noqa: E402
 from lkhost.subjects.publishing import Publishing  # noqa: E402
 from lkhost.subjects.rooms import Rooms  # noqa: E402
 from lkhost.subjects.secrets import Secrets  # noqa: E402
@@ -62,7 +61,6 @@ def operations() -> dict[str, Operation]:
         Marks(held),
         Messages(held),
         Pictures(held),
-        Platform(held),
         Platform(held),
         Library(held),
         Overheard(held),
