@@ -5,9 +5,10 @@ import pytest
 
 from lkhost.subjects.marks import FIRST_STAMP
 
-pytestmark = pytest.mark.xdist_group("e2ee")
+pytestmark = pytest.mark.xdist_group("video")
 
 CODECS = ("VP8", "H264", "VP9", "AV1")
+PASSWORD = {"key": "a password"}
 
 
 def _check(marks, fields=("timestamp", "id", "data"), misread=0) -> None:
@@ -23,11 +24,11 @@ def _check(marks, fields=("timestamp", "id", "data"), misread=0) -> None:
     assert wrong <= misread, marks
 
 
-@pytest.mark.parametrize("encryption", [None, {"key": "a password"}], ids=["plain", "encrypted"])
+# The stock library of this version cannot decrypt the AV1 that it encrypts.
+@pytest.mark.stock_lacks(codec="AV1", encryption=PASSWORD)
+@pytest.mark.parametrize("encryption", [None, PASSWORD], ids=["plain", "encrypted"])
 @pytest.mark.parametrize("codec", CODECS)
 def test_each_picture_brings_its_own(pair, codec, encryption):
-    if codec == "AV1" and encryption and "stock" in (pair.publishing, pair.subscribing):
-        pytest.skip("that version of the stock library cannot encrypt AV1 so that it can be decrypted")
     alice, bob = pair.enter(encryption=encryption)
     published = alice.call("publish_marked", codec=codec, simulcast=False)
     announced = {"FMF_USER_TIMESTAMP", "FMF_FRAME_ID", "FMF_USER_DATA"}

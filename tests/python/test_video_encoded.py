@@ -5,6 +5,8 @@ import pytest
 from lkhost import bitstreams
 from lkhost.driver import PeerError
 
+pytestmark = pytest.mark.xdist_group("video")
+
 
 @pytest.mark.parametrize("codec", ["VP8", "VP9", "H264", "AV1"])
 def test_encoded_pictures_arrive_in_order_and_look_right(pair, codec):

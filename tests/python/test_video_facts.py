@@ -6,6 +6,8 @@ Ours differs where design.md wants it: a local publication knows its codec, and 
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("video")
+
 # Differ from publication to publication, or name it.
 OWN = {"sid", "name", "subscribed"}
 

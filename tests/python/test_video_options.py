@@ -4,6 +4,8 @@ import pytest
 
 from lkhost.driver import PeerError
 
+pytestmark = pytest.mark.xdist_group("video")
+
 CODECS = ("VP8", "H264", "VP9", "AV1")
 
 

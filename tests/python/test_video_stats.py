@@ -5,6 +5,8 @@ import pytest
 
 from lkhost import bitstreams
 
+pytestmark = pytest.mark.xdist_group("video")
+
 # Filled in by the stock library and not by ours, and why.
 LEFT_OUT = {
     "inbound_rtp.inbound.jitter_buffer_target_delay": "pictures are shown as soon as they are whole: nothing is aimed at",

@@ -56,9 +56,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("kind", kinds)
 
 
+def _is_beyond_stock(item: pytest.Item) -> bool:
+    """Whether the stock library would have to do what it cannot, by the marker `stock_lacks`."""
+    marker = item.get_closest_marker("stock_lacks")
+    if marker is None:
+        return False
+    chosen = item.callspec.params
+    return "stock" in chosen["pair"] and all(chosen[name] == value for name, value in marker.kwargs.items())
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not USES_OURS:
-        gone = [item for item in items if item.get_closest_marker("ours")]
+    gone = [
+        item
+        for item in items
+        if (not USES_OURS and item.get_closest_marker("ours")) or _is_beyond_stock(item)
+    ]
+    if gone:
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if item not in gone]
 
