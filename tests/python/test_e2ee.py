@@ -120,8 +120,7 @@ def test_a_wrong_key_gives_silence_and_the_right_one_heals(pair, window):
         bob.expect("track_subscribed", name=name, participant="alice")
     bob.call("listen")
     bob.call("watch")
-    for _ in range(2):
-        bob.expect("e2ee_state_changed", participant="alice", state="DECRYPTION_FAILED")
+    bob.expect("e2ee_state_changed", participant="alice", state="DECRYPTION_FAILED", count=2)
     bob.call("quiet")
     assert not bob.call("seen")["numbers"]
     mark = bob.mark()

@@ -47,6 +47,7 @@ class Peer:
         self._pending: dict[int, Future[Any]] = {}
         self._next = 1
         self._gone = False
+        self.disposed = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -65,6 +66,7 @@ class Peer:
             number = self._next
             self._next += 1
             self._pending[number] = future
+            self.disposed = op == "dispose" or (self.disposed and op != "initialize")
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps({"id": number, "op": op, **args}) + "\n")
@@ -87,14 +89,16 @@ class Peer:
         with self._changed:
             return len(self._events)
 
-    def expect(self, event: str, *, timeout: float = 20, since: int = 0, **match: Any) -> dict[str, Any]:
-        """The first such event after `since`, waited for at most `timeout` seconds."""
+    def expect(
+        self, event: str, *, timeout: float = 20, since: int = 0, count: int = 1, **match: Any
+    ) -> dict[str, Any]:
+        """The first (or the `count`th) such event after `since`, waited for at most `timeout` seconds."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
-                for one in self._events[since:]:
-                    if _matches(one, event, match):
-                        return one
+                found = [one for one in self._events[since:] if _matches(one, event, match)]
+                if len(found) >= count:
+                    return found[count - 1]
                 left = deadline - time.monotonic()
                 if left <= 0 or self._gone:
                     seen = [f"{one['event']} {_short(one)}" for one in self._events[since:]]
@@ -161,6 +165,18 @@ class Peer:
             "threads": int(status["Threads"]),
             "descriptors": len(os.listdir(f"/proc/{self.pid}/fd")),
         }
+
+    def comes_down_to(self, limits: dict[str, int], timeout: float = 5) -> None:
+        """Waits until the process uses no more of what `limits` names: the kernel takes a thread that has been joined
+        off its list a moment later, and tells nobody."""
+        deadline = time.monotonic() + timeout
+        while True:
+            now = self.usage()
+            above = {key: f"{now[key]} > {most}" for key, most in limits.items() if now[key] > most}
+            if not above:
+                return
+            assert time.monotonic() < deadline, f"{self.label} still uses {above} after {timeout} s"
+            time.sleep(0.02)
 
     def close(self, timeout: float = 30) -> int:
         """Ends the process as a program ends (its exit handlers run) and returns its exit code."""
@@ -254,6 +270,10 @@ class Pool:
     def give(self, kind: str, peer: Peer) -> None:
         """Takes a peer back; one that does not come to rest fails the test that gave it."""
         if peer.process.poll() is not None:
+            return
+        if peer.disposed:
+            # Its test failed before it began anew: no other test shall inherit that.
+            peer.kill()
             return
         try:
             peer.reset()
