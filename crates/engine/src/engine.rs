@@ -19,6 +19,7 @@ use crate::ice::IceMonitor;
 use crate::security::Security;
 use crate::streams::{Inbound, PacketSize, Streams};
 use crate::traffic::Traffic;
+use crate::wire::ClearRtp;
 use crate::{
     AudioLevel, CandidateError, CandidateStats, ChannelError, ChannelInit, ChannelKey,
     ChannelState, DtlsState, EngineConfig, EngineError, EngineStats, Event, IceState, IncomingRtp,
@@ -72,6 +73,8 @@ pub struct Engine {
     initial_bitrate: u64,
     security: Security,
     traffic: Traffic,
+    /// The RTP packet that came in last, and its bytes.
+    pub(crate) latest_rtp: Option<(ClearRtp, usize)>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -143,6 +146,7 @@ impl Engine {
             initial_bitrate: config.initial_bitrate,
             security,
             traffic: Traffic::default(),
+            latest_rtp: None,
         })
     }
 
@@ -248,8 +252,10 @@ impl Engine {
         }
         self.transport.packets_received += 1;
         self.transport.bytes_received += payload.len() as u64;
-        self.traffic
-            .incoming(payload, &mut self.streams, &mut self.security, self.now);
+        self.latest_rtp = self
+            .traffic
+            .incoming(payload, &mut self.streams, &mut self.security, self.now)
+            .map(|packet| (packet, payload.len()));
         if let Some(state) = self.ice.heard(self.now) {
             self.events.push_back(Event::Ice(state));
         }
@@ -779,7 +785,6 @@ impl Engine {
                 .user_values
                 .get()
                 .map(|DependencyDescriptor(bytes)| bytes.clone()),
-            sent: values.abs_send_time,
             csrc: sources.to_vec(),
             arrival: packet.timestamp,
             payload: packet.payload,

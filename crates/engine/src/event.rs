@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use lk_types::{Mid, Rid, Ssrc};
 
-use crate::{ChannelInit, ChannelKey, IncomingRtp, KeyframeKind, Transport};
+use crate::{Arrival, ChannelInit, ChannelKey, IncomingRtp, KeyframeKind, Transport};
 
 /// One step of [`Engine::poll`](crate::Engine::poll).
 #[derive(Debug)]
@@ -75,6 +75,9 @@ pub enum Event {
     Dtls(DtlsState),
     /// An RTP packet came in: decrypted, retransmissions unwrapped, duplicates dropped, order as on the wire.
     Rtp(IncomingRtp),
+    /// Any RTP packet came in, also one that [`Event::Rtp`] leaves out because it was there before or is only padding,
+    /// and says when it left.
+    Arrival(Arrival),
     /// The peer tied its RTP clock to wall time (RTCP SR).
     SenderReport(SenderReport),
     /// The peer wants a key frame.

@@ -37,7 +37,7 @@ pub use config::EngineConfig;
 pub use engine::Engine;
 pub use error::{ApplyError, CandidateError, ChannelError, EngineError, SendError};
 pub use event::{DtlsState, Event, IceState, Output, SenderReport, Transmit};
-pub use rtp::{AudioLevel, IncomingRtp, KeyframeKind, MAX_PAYLOAD, OutgoingRtp};
+pub use rtp::{Arrival, AudioLevel, IncomingRtp, KeyframeKind, MAX_PAYLOAD, OutgoingRtp};
 pub use stats::{
     CandidateStats, CertificateStats, ChannelStats, EngineStats, InboundStats, OutboundStats,
     PairStats, RemoteReceiverStats, RemoteSenderStats, SecurityStats, TransportStats,

@@ -68,14 +68,23 @@ pub struct IncomingRtp {
     pub rotation: Option<Rotation>,
     /// AV1's dependency descriptor, as it came.
     pub dependency_descriptor: Option<Arc<[u8]>>,
-    /// When the peer sent it (abs-send-time), on a clock of its own: only differences mean something.
-    pub sent: Option<Instant>,
     /// Contributing sources (RFC 3550 §5.1).
     pub csrc: Vec<u32>,
     /// When the datagram came in.
     pub arrival: Instant,
     /// The payload; empty for padding, whose sequence number counts all the same.
     pub payload: Arc<[u8]>,
+}
+
+/// What an RTP packet says of the path it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When the peer sent it (abs-send-time), on a clock of its own: only differences mean something.
+    pub sent: Instant,
+    /// When the datagram came in.
+    pub at: Instant,
+    /// Its bytes as a datagram.
+    pub bytes: usize,
 }
 
 /// How a key frame is asked for.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::PairStats;
 use crate::security::Security;
 use crate::streams::Streams;
-use crate::wire::{self, Check};
+use crate::wire::{self, Check, ClearRtp};
 
 /// Connectivity checks and signs of life, of all pairs of candidates.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,20 +43,22 @@ impl Traffic {
         }
     }
 
-    /// A datagram of the peer's came in.
+    /// A datagram of the peer's came in; what of it is RTP.
     pub(crate) fn incoming(
         &mut self,
         datagram: &[u8],
         streams: &mut Streams,
         security: &mut Security,
         now: Instant,
-    ) {
+    ) -> Option<ClearRtp> {
         self.last_received = Some(now);
         if wire::check(datagram) == Some(Check::Request) {
             self.requests_received += 1;
-        } else if let Some(packet) = wire::rtp(datagram) {
-            streams.arrived(packet, datagram.len(), security.srtp_overhead());
+            return None;
         }
+        let packet = wire::rtp(datagram)?;
+        streams.arrived(packet, datagram.len(), security.srtp_overhead());
+        Some(packet)
     }
 
     /// The pair's figures with these.

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Call, Line, Session, VP8, source};
-use lk_engine::{Event, KeyframeKind};
+use lk_engine::{Arrival, Event, KeyframeKind};
 use lk_testkit::{Link, Side};
 use lk_types::{Rid, Ssrc};
 
@@ -44,6 +44,36 @@ fn lost_packets_are_sent_again() {
     let inbound = received.inbound.first().expect("figures");
     assert!(inbound.nacks > 0, "{inbound:?}");
     assert!(inbound.packets_lost <= 5, "{inbound:?}");
+}
+
+#[test]
+fn what_only_measures_the_path_is_told_with_its_size() {
+    let mut call = call(Link::clean());
+    // Little is sent of what could be: the rest of a probe is filled up.
+    call.with(Side::A, |engine, now| engine.set_bitrate(3_000_000, now));
+    for number in 0..500 {
+        call.send_video(Side::A, 1000, number, 300).expect("sent");
+        call.run(10);
+    }
+    call.run(200);
+    let (mut media, mut arrivals) = (0, Vec::new());
+    for (_, event) in call.pair.take_events(Side::B) {
+        match event {
+            Event::Rtp(packet) => media += packet.payload.len(),
+            Event::Arrival(arrival) => arrivals.push(arrival),
+            _ => {}
+        }
+    }
+    assert_eq!(media, 500 * 300);
+    let wire: usize = arrivals.iter().map(|arrival| arrival.bytes).sum();
+    // Headers, extensions and authentication are 40 bytes of each.
+    let filling = wire - arrivals.len() * 40;
+    assert!(filling > media * 11 / 10, "{filling} of {media}");
+    assert!(arrivals.windows(2).all(|pair| {
+        let apart =
+            |late: &Arrival, early: &Arrival| late.sent.saturating_duration_since(early.sent);
+        apart(&pair[1], &pair[0]) < Duration::from_millis(50)
+    }));
 }
 
 #[test]

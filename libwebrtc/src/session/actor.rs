@@ -442,6 +442,7 @@ impl Actor {
     fn event(&mut self, event: Event) {
         match event {
             Event::Rtp(packet) => self.incoming(&packet),
+            Event::Arrival(packet) => self.receive_limit.arrived(&packet),
             Event::Ice(_) | Event::Dtls(_) => self.states_changed(),
             Event::SenderReport(report) => {
                 for entry in self.media.values() {
@@ -506,9 +507,10 @@ impl Actor {
 
     fn incoming(&mut self, packet: &IncomingRtp) {
         let media = self.media.get(&packet.mid).map(MediaEntry::media);
-        let video = media.is_some_and(|media| media.kind() == MediaKind::Video);
-        self.receive_limit.packet(packet, video);
         if let Some(media) = media {
+            if media.kind() == MediaKind::Video {
+                self.receive_limit.video(packet.ssrc);
+            }
             media.receive(packet);
         }
     }

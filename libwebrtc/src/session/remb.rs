@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use lk_engine::{Engine, IncomingRtp};
+use lk_engine::{Arrival, Engine};
 use lk_jsep::plan::Plan;
 use lk_media::video::remb_estimator::{RembConfig, RembEstimator};
 use lk_types::Ssrc;
 
 /// Sources that one message names at most.
 const MOST_SOURCES: usize = 64;
-/// RTP header with its usual extensions, and the authentication of SRTP, bytes.
-const OVERHEAD: usize = 38;
 
 /// Watches what comes in. Says nothing until the path has shown a limit: to a server that hears nothing everything is
 /// possible, and a guess from a stream that happens to be small would hold the next one back.
@@ -53,16 +51,22 @@ impl ReceiveLimit {
         }
     }
 
-    /// Takes a packet in. Only video is named in messages: LiveKit's server follows the reports of one source, the first
-    /// named where it knows none, and ignores all of them for good where that one is not video.
-    pub(super) fn packet(&mut self, packet: &IncomingRtp, video: bool) {
-        let (Some(estimator), Some(sent)) = (&mut self.estimator, packet.sent) else {
-            return;
-        };
-        estimator.on_packet(packet.arrival, sent, packet.payload.len() + OVERHEAD);
-        self.known |= estimator.is_overused();
-        if video && !self.sources.contains(&packet.ssrc) && self.sources.len() < MOST_SOURCES {
-            self.sources.push(packet.ssrc);
+    /// A packet came in, of whatever kind: LiveKit's server looks for room by sending what has been sent before.
+    pub(super) fn arrived(&mut self, packet: &Arrival) {
+        if let Some(estimator) = &mut self.estimator {
+            estimator.on_packet(packet.at, packet.sent, packet.bytes);
+            self.known |= estimator.is_overused();
+        }
+    }
+
+    /// Video of that source came in. Nothing else is named in messages: LiveKit's server follows the reports of one
+    /// source, the first named where it knows none, and ignores all of them for good where that one is not video.
+    pub(super) fn video(&mut self, source: Ssrc) {
+        if self.estimator.is_some()
+            && !self.sources.contains(&source)
+            && self.sources.len() < MOST_SOURCES
+        {
+            self.sources.push(source);
         }
     }
 

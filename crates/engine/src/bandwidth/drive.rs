@@ -3,11 +3,11 @@
 use str0m::rtp::RawPacket;
 use str0m::rtp::rtcp::Rtcp;
 
-use lk_types::MediaKind;
+use lk_types::{MediaKind, Ssrc};
 
 use super::TICK;
 use crate::engine::Engine;
-use crate::{DtlsState, Event, convert};
+use crate::{Arrival, DtlsState, Event, convert};
 
 /// Bytes of an RTP header without anything optional.
 const HEADER: usize = 12;
@@ -20,6 +20,21 @@ impl Engine {
                 let bytes = packet.len().saturating_sub(HEADER);
                 self.bandwidth
                     .sent(header.ext_vals.transport_cc, bytes, self.now);
+            }
+            RawPacket::RtpRx(header, packet) => {
+                if let Some(sent) = header.ext_vals.abs_send_time {
+                    // What ends in padding is as long as it came.
+                    let (ssrc, sequence) = (Ssrc(*header.ssrc), header.sequence_number);
+                    let whole = self
+                        .latest_rtp
+                        .filter(|(latest, _)| (latest.ssrc, latest.sequence) == (ssrc, sequence));
+                    let bytes = whole.map_or(HEADER + packet.len(), |(_, bytes)| bytes);
+                    self.events.push_back(Event::Arrival(Arrival {
+                        sent,
+                        bytes,
+                        at: self.now,
+                    }));
+                }
             }
             RawPacket::RtcpRx(Rtcp::Twcc(feedback)) => {
                 self.bandwidth.reported(feedback, self.now);

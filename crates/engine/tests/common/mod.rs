@@ -149,6 +149,10 @@ impl Line {
             ],
             MediaKind::Video => &[
                 (
+                    2,
+                    "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+                ),
+                (
                     3,
                     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
                 ),
