@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "tests" / "python")]
 
 import basics  # noqa: E402
+import data  # noqa: E402
+import reactions  # noqa: E402
 import video  # noqa: E402
 from lkhost.server import Server  # noqa: E402
 from stage import Figures, Stage  # noqa: E402
@@ -36,6 +38,8 @@ def main() -> None:
         "request": basics.request,
         "cpu": basics.cpu,
         **video.measures(),
+        **data.measures(),
+        **reactions.measures(),
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
@@ -64,9 +68,9 @@ def main() -> None:
     print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
     print(f"| what | {' | '.join(kinds)} | ratio |\n| --- |{' --- |' * (len(kinds) + 1)}")
     for what, by_kind in found.items():
-        medians = [statistics.median(by_kind[kind]) for kind in kinds]
-        ratio = f"{medians[-1] / medians[0]:.2f}" if len(medians) == 2 and medians[0] else "–"
-        print(f"| {what} | {' | '.join(f'{value:.4g}' for value in medians)} | {ratio} |")
+        medians = [statistics.median(by_kind[kind]) if kind in by_kind else None for kind in kinds]
+        ratio = f"{medians[-1] / medians[0]:.2f}" if len(medians) == 2 and medians[0] and medians[-1] is not None else "–"
+        print(f"| {what} | {' | '.join('–' if value is None else f'{value:.4g}' for value in medians)} | {ratio} |")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
 

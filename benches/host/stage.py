@@ -40,12 +40,13 @@ class Stage:
     def enter(self, peer: Peer, room: str, identity: str, **options: object) -> dict:
         return peer.call("connect", url=self.server.url, token=token(room, identity), **options)
 
-    def meet(self, alice: Peer, bob: Peer) -> None:
-        """Brings both into a room of their own, where alice knows that bob is there."""
+    def meet(self, alice: Peer, bob: Peer, **options: object) -> str:
+        """Brings both into a room of their own, where alice knows that bob is there. Returns the room's name."""
         name = new_room()
-        self.enter(alice, name, "alice")
-        self.enter(bob, name, "bob")
+        self.enter(alice, name, "alice", **options)
+        self.enter(bob, name, "bob", **options)
         alice.expect("participant_active", participant="bob")
+        return name
 
 
 def new_room() -> str:

@@ -54,3 +54,12 @@ def meeting(
     yield Meeting(stage, kind, page, request.param)
     page.call("leave")
     page.close()
+
+
+@pytest.fixture
+def meeting_an_older_one(stage: Stage, kind: str, chromium: Chromium, site: Site) -> Iterator[Meeting]:
+    """A browser with a client from before calls went through data streams."""
+    page = Page(chromium, f"{site.url}?client=livekit-client-before-streams")
+    yield Meeting(stage, kind, page, single=False)
+    page.call("leave")
+    page.close()

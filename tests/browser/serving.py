@@ -12,20 +12,26 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 BUNDLE = "livekit-client.umd.js"
-# The second encrypts and decrypts, aside from the page.
-BUNDLES = (BUNDLE, "livekit-client.e2ee.worker.js")
+# By name: the package and its file. The second encrypts and decrypts, aside from the page; the third is one that knows
+# nothing yet of calls through data streams.
+BUNDLES = {
+    BUNDLE: ("livekit-client", BUNDLE),
+    "livekit-client.e2ee.worker.js": ("livekit-client", "livekit-client.e2ee.worker.js"),
+    "livekit-client-before-streams.umd.js": ("livekit-client-before-streams", BUNDLE),
+}
 
 
-def bundle() -> Path:
-    """Where scripts/setup.sh put the bundle: the folder's name is a hash of the lock file."""
+def bundle(name: str = BUNDLE) -> Path:
+    """Where scripts/setup.sh put a bundle: the folder's name is a hash of the lock file."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "livekit-ffi"
     key = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    return cache / "npm" / key / "node_modules" / "livekit-client" / "dist" / BUNDLE
+    package, file = BUNDLES[name]
+    return cache / "npm" / key / "node_modules" / package / "dist" / file
 
 
 class Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
-        return str(bundle().with_name(path[1:])) if path[1:] in BUNDLES else super().translate_path(path)
+        return str(bundle(path[1:])) if path[1:] in BUNDLES else super().translate_path(path)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing: what the page lacks, its own console tells."""

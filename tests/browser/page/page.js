@@ -77,6 +77,15 @@ const page = (() => {
     return { track, element, context, analyser };
   }
 
+  // As the hosts of tests/python fill them.
+  const filled = (size) => '0123456789abcdef'.repeat(size / 16 + 1).slice(0, size);
+
+  async function digest(pieces) {
+    const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+    const sha = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+    return { size: bytes.length, sha: [...sha].map((one) => one.toString(16).padStart(2, '0')).join('') };
+  }
+
   const named = (name) => until(() => `remote track ${name}`, () => remote.get(name));
 
   return {
@@ -157,5 +166,46 @@ const page = (() => {
       room.localParticipant.publishData(new TextEncoder().encode(text), { reliable: true, topic }),
 
     heard: (topic) => until(() => `message on ${topic}`, () => data.find((one) => one.topic === topic)),
+
+    /** Serves a method: with `code` by refusing it, else by answering with what came. */
+    async serve(method, code, message, extra) {
+      room.registerRpcMethod(method, async ({ payload }) => {
+        if (code) throw new LivekitClient.RpcError(code, message, extra);
+        return payload;
+      });
+    },
+
+    /** Calls a method with a payload of `size` letters: whether they came back, or the error. */
+    async perform(destinationIdentity, method, size) {
+      const payload = filled(size);
+      try {
+        const answer = await room.localParticipant.performRpc({ destinationIdentity, method, payload });
+        return { length: answer.length, whole: answer === filled(answer.length) };
+      } catch (error) {
+        return { code: error.code, message: error.message, data: error.data };
+      }
+    },
+
+    /** Reads every stream of a topic to its end. */
+    async takeStreams(topic) {
+      const take = (kind, read) => async (reader, { identity }) => {
+        const { id, name, attributes } = reader.info;
+        const content = await read(reader);
+        data.push({ topic, kind, from: identity, id, name, attributes, ...content });
+      };
+      room.registerTextStreamHandler(topic, take('text', async (reader) => ({ text: await reader.readAll() })));
+      room.registerByteStreamHandler(topic, take('bytes', async (reader) => digest(await reader.readAll())));
+    },
+
+    async sendText(text, topic, attributes) {
+      await room.localParticipant.sendText(text, { topic, attributes });
+    },
+
+    /** Sends `size` bytes, each its place modulo 251. */
+    async sendBytes(size, topic, name) {
+      const writer = await room.localParticipant.streamBytes({ topic, name, totalSize: size });
+      await writer.write(Uint8Array.from({ length: size }, (_, at) => at % 251));
+      await writer.close();
+    },
   };
 })();

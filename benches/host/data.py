@@ -1,0 +1,124 @@
+"""Data: how fast files, small streams, frames of data tracks and calls go, and what a large file needs of memory."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+from lkhost.driver import Peer
+from stage import Figures, Stage, seconds_of_cpu
+
+MB = 1_000_000
+FILE, LARGE_FILE = 32 * MB, 100 * 1_048_576
+# A reader of a large file that waits so long after each piece of some 15 kB, seconds.
+SLOW = 0.001
+SMALL_STREAMS, CALLS = 1000, 1000
+FRAMES, FRAMES_A_SECOND, FRAME_SIZE = 50_000, 10_000, 200
+
+
+def file(stage: Stage, kind: str) -> Figures:
+    """A file that nobody can compress, read as fast as it comes."""
+    seconds, _, cpu = _send(stage, kind, FILE, 0)
+    return {
+        "file of 32 MB, MB/s": FILE / MB / seconds,
+        "file of 32 MB: sender CPU, ms per MB": cpu[0] * 1000 / (FILE / MB),
+        "file of 32 MB: receiver CPU, ms per MB": cpu[1] * 1000 / (FILE / MB),
+    }
+
+
+def slow_reader(stage: Stage, kind: str) -> Figures:
+    """A large one, and a reader that is slower than the path."""
+    seconds, peak, _ = _send(stage, kind, LARGE_FILE, SLOW)
+    return {
+        "100 MiB to a slow reader, s": seconds,
+        "100 MiB to a slow reader: sender memory at most, MiB": peak[0],
+        "100 MiB to a slow reader: receiver memory at most, MiB": peak[1],
+    }
+
+
+def small_streams(stage: Stage, kind: str) -> Figures:
+    with stage.peers(kind, 2) as [alice, bob]:
+        stage.meet(alice, bob)
+        bob.call("hear_streams", topic="t")
+        began = time.monotonic()
+        alice.call("send_many", count=SMALL_STREAMS, topic="t", size=100, timeout=120)
+        bob.expect("stream_ended", count=SMALL_STREAMS, timeout=120)
+        return {"1,000 texts of 100 B at once, s": time.monotonic() - began}
+
+
+def calls(stage: Stage, kind: str) -> Figures:
+    with stage.peers(kind, 2) as [alice, bob]:
+        stage.meet(alice, bob)
+        bob.call("serve_quietly", method="echo")
+        began = time.monotonic()
+        outcome = alice.call("perform_many", to="bob", method="echo", count=CALLS, timeout=120)
+        return {
+            "1,000 calls at once, s": time.monotonic() - began,
+            "1,000 calls at once: answered rightly": outcome["right"],
+        }
+
+
+def frames(stage: Stage, kind: str) -> Figures:
+    """As many frames as the issue asks for, pushed by Python one by one."""
+    with stage.peers(kind, 2) as [alice, bob]:
+        stage.meet(alice, bob)
+        alice.call("publish_data_track", name="d")
+        bob.expect("data_track_published", name="d")
+        bob.call("subscribe_data_track", name="d", buffer_size=8192, each=False)
+        # The server begins to pass frames on a moment after it was asked to.
+        while not bob.history("data_frame"):
+            alice.call("push_frames", name="d", count=1, size=FRAME_SIZE)
+            time.sleep(0.02)
+        cpu = seconds_of_cpu(alice.pid), seconds_of_cpu(bob.pid)
+        outcome = alice.call("push_frames", name="d", count=FRAMES, size=FRAME_SIZE, at_once=100, pace=FRAMES_A_SECOND, timeout=60)
+        time.sleep(0.5)
+        cpu = seconds_of_cpu(alice.pid) - cpu[0], seconds_of_cpu(bob.pid) - cpu[1]
+        alice.call("unpublish_data_track", name="d")
+        came = bob.expect("data_track_ended", name="d")["count"]
+    return {
+        "frames of 200 B pushed in a second": FRAMES / outcome["seconds"],
+        "frames: taken by the library, %": outcome["taken"] / FRAMES * 100,
+        "frames: arrived, %": came / FRAMES * 100,
+        "frames: sender CPU, %": cpu[0] / outcome["seconds"] * 100,
+        "frames: receiver CPU, %": cpu[1] / outcome["seconds"] * 100,
+    }
+
+
+def measures() -> dict:
+    return {
+        "file": file,
+        "slow_reader": slow_reader,
+        "small_streams": small_streams,
+        "calls": calls,
+        "frames": frames,
+    }
+
+
+def _send(stage: Stage, kind: str, size: int, pause: float) -> tuple[float, list[float], list[float]]:
+    """Seconds until all was read, the most memory (MiB) and the processor time (s) that sender and reader needed."""
+    source = stage.folder / "file.bin"
+    source.write_bytes(random.Random(5).randbytes(size))
+    with stage.peers(kind, 2) as [alice, bob]:
+        stage.meet(alice, bob)
+        bob.call("hear_streams", topic="t", pause=pause)
+        before = [(_peak(one), seconds_of_cpu(one.pid)) for one in (alice, bob)]
+        began = time.monotonic()
+        alice.call("send_file", path=str(source), topic="t", compress=False, timeout=180)
+        ended = bob.expect("stream_ended", timeout=180)
+        seconds = time.monotonic() - began
+        after = [(_peak(one), seconds_of_cpu(one.pid)) for one in (alice, bob)]
+    assert (ended["size"], ended["error"]) == (size, None), ended
+    return (
+        seconds,
+        [now[0] - was[0] for was, now in zip(before, after, strict=True)],
+        [now[1] - was[1] for was, now in zip(before, after, strict=True)],
+    )
+
+
+def _peak(peer: Peer) -> float:
+    """The most that the process ever had resident, MiB."""
+    for line in Path(f"/proc/{peer.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError(f"{peer.label} has no VmHWM")
