@@ -20,7 +20,7 @@ use trend::Trend;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How soon one may follow another. LiveKit's server believes a fall after twelve that tell of less and less, and looks
 /// for a rise while it probes, for some hundred milliseconds.
-const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+const LEAST_INTERVAL: Duration = Duration::from_millis(50);
 /// A fall, and a rise by that share, go out at once.
 const RISE: f64 = 1.05;
 /// Packets wait: nothing grows.

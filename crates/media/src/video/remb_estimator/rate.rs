@@ -12,10 +12,12 @@ const LEAST_WINDOW: Duration = Duration::from_millis(150);
 /// Share of what came in that is kept when a queue builds up.
 const DECREASE: f64 = 0.85;
 /// While a queue stays, the estimate falls by this each time, so that the sender sees it fall, down to this share of
-/// what comes in.
-const STEP: f64 = 0.985;
-const STEP_TIME: Duration = Duration::from_millis(100);
+/// what comes in, and to that one if the queue stays all the same: what the sender chose just fits and empties nothing.
+const STEP: f64 = 0.99;
+const STEP_TIME: Duration = Duration::from_millis(50);
 const LEAST_SHARE: f64 = 0.6;
+const LEAST_SHARE_LATER: f64 = 0.35;
+const LATER: Duration = Duration::from_secs(3);
 /// Growth in a second while the limit is not known to be near.
 const GROWTH: f64 = 0.08;
 /// The estimate stays within what can be judged from what comes in.
@@ -81,6 +83,8 @@ pub(super) struct RateControl {
     changed: Option<Instant>,
     decreased: Option<Instant>,
     stepped: Option<Instant>,
+    /// Since when the queue has been full.
+    full: Option<Instant>,
     /// Mean and relative variance of what came in when queues built up: the path's limit.
     limit: Option<(f64, f64)>,
 }
@@ -96,6 +100,7 @@ impl RateControl {
             changed: None,
             decreased: None,
             stepped: None,
+            full: None,
             limit: None,
         }
     }
@@ -115,6 +120,9 @@ impl RateControl {
         let estimate = *self
             .estimate
             .get_or_insert(incoming.clamp(self.min, self.max));
+        if usage != Usage::Full {
+            self.full = None;
+        }
         self.state = match (usage, self.state) {
             (Usage::Over | Usage::Full, _) => State::Decrease,
             (Usage::Under, _) => State::Hold,
@@ -172,7 +180,13 @@ impl RateControl {
             return estimate;
         }
         self.stepped = Some(now);
-        (estimate * STEP).max(estimate.min(incoming * LEAST_SHARE))
+        let full = *self.full.get_or_insert(now);
+        let share = if now.saturating_duration_since(full) < LATER {
+            LEAST_SHARE
+        } else {
+            LEAST_SHARE_LATER
+        };
+        (estimate * STEP).max(estimate.min(incoming * share))
     }
 
     fn decrease(&mut self, estimate: f64, incoming: f64, now: Instant) -> f64 {

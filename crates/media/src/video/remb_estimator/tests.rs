@@ -146,6 +146,32 @@ fn a_fall_is_told_at_once_and_silence_tells_nothing() {
 }
 
 #[test]
+fn a_queue_that_stays_makes_the_estimate_fall_further() {
+    let begin = start();
+    let mut estimator = RembEstimator::new(RembConfig::default());
+    // 500 kbit/s; after two seconds a queue builds up within half a second, and whoever sends does not care.
+    let mut after = |seconds: f64| {
+        let mut estimate = 0;
+        for step in 0..(seconds / 0.016) as u32 {
+            let sent = f64::from(step) * 0.016;
+            let queue = ((sent - 2.0).clamp(0.0, 0.5)) * 0.7;
+            estimator.on_packet(
+                begin + Duration::from_secs_f64(sent + queue),
+                begin + Duration::from_secs_f64(sent),
+                1_000,
+            );
+            estimate = estimator.estimate().unwrap_or_default();
+        }
+        estimator = RembEstimator::new(RembConfig::default());
+        estimate
+    };
+    let soon = after(5.0);
+    assert!((240_000..330_000).contains(&soon), "{soon}");
+    let later = after(10.0);
+    assert!((170_000..200_000).contains(&later), "{later}");
+}
+
+#[test]
 fn hostile_send_times_and_sizes_do_no_harm() {
     let mut rng = lk_testkit::Rng::new(11);
     let mut estimator = RembEstimator::new(RembConfig::default());
