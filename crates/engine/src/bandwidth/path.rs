@@ -17,6 +17,9 @@ const CLEAR: f64 = 0.025;
 /// for other reasons.
 const LATELY: f64 = 0.1;
 const LATELY_PACKETS: usize = 6;
+/// A packet that took so much longer than the one before met something that stood still for a moment: how fast packets
+/// arrived says nothing then. Seconds.
+const STALL: f64 = 0.2;
 /// What a queue is to be emptied within, about.
 const EMPTIED: f64 = 0.4;
 /// Share of the narrowest place's rate that is sent while its queue empties, and once it is empty.
@@ -135,11 +138,11 @@ impl Path {
 
     fn arrival(&mut self, packet: &Arrived) {
         let transit = packet.arrival - packet.sent;
-        if self
-            .last_transit
-            .is_some_and(|last| (transit - last).abs() > ANOTHER_CLOCK)
-        {
+        let longer = self.last_transit.map_or(0.0, |last| transit - last);
+        if longer.abs() > ANOTHER_CLOCK {
             self.transits = [f64::INFINITY; 2];
+        }
+        if longer.abs() > ANOTHER_CLOCK || longer > STALL {
             self.arrived.clear();
         }
         self.last_transit = Some(transit);

@@ -90,7 +90,7 @@ impl RembEstimator {
             self.incoming = Incoming::default();
         }
         self.last_packet = Some(arrival);
-        self.incoming.add(arrival, bytes);
+        self.incoming.add(arrival, sent, bytes);
         if let Some(delta) = self.groups.add(arrival, sent) {
             self.trend.update(&delta);
         }

@@ -9,6 +9,9 @@ use super::Usage;
 const WINDOW: Duration = Duration::from_millis(300);
 /// Before the first full window, at least so much.
 const LEAST_WINDOW: Duration = Duration::from_millis(150);
+/// Where nothing came for so much longer than nothing was sent, something stood still: that is not how much the path
+/// carries.
+const STALL: Duration = Duration::from_millis(200);
 /// Share of what came in that is kept when a queue builds up.
 const DECREASE: f64 = 0.85;
 /// While a queue stays, the estimate falls by this each time, so that the sender sees it fall, down to this share of
@@ -32,10 +35,19 @@ pub(super) struct Incoming {
     slices: VecDeque<(Instant, usize)>,
     bytes: usize,
     first: Option<Instant>,
+    last: Option<(Instant, Instant)>,
 }
 
 impl Incoming {
-    pub(super) fn add(&mut self, arrival: Instant, bytes: usize) {
+    pub(super) fn add(&mut self, arrival: Instant, sent: Instant, bytes: usize) {
+        let stalled = self.last.is_some_and(|(last_arrival, last_sent)| {
+            arrival.saturating_duration_since(last_arrival)
+                > sent.saturating_duration_since(last_sent) + STALL
+        });
+        if stalled {
+            *self = Self::default();
+        }
+        self.last = Some((arrival, sent));
         self.first.get_or_insert(arrival);
         self.bytes += bytes;
         match self.slices.back_mut() {

@@ -172,6 +172,28 @@ fn a_queue_that_stays_makes_the_estimate_fall_further() {
 }
 
 #[test]
+fn what_stands_still_for_a_moment_is_no_narrow_path() {
+    let begin = start();
+    let mut estimator = RembEstimator::new(RembConfig::default());
+    let mut least = u64::MAX;
+    // 1 Mbit/s; at two seconds everything waits for half a second, and then comes at 2 Mbit/s until it has caught up.
+    for step in 0..1_000_u32 {
+        let sent = f64::from(step) * 0.008;
+        let late = (0.5 - (sent - 2.0) * 0.5).clamp(0.0, 0.5);
+        let arrival = sent + if sent < 2.0 { 0.0 } else { late };
+        estimator.on_packet(
+            begin + Duration::from_secs_f64(arrival),
+            begin + Duration::from_secs_f64(sent),
+            1_000,
+        );
+        if sent > 2.0 {
+            least = least.min(estimator.estimate().unwrap_or_default());
+        }
+    }
+    assert!(least > 700_000, "{least}");
+}
+
+#[test]
 fn hostile_send_times_and_sizes_do_no_harm() {
     let mut rng = lk_testkit::Rng::new(11);
     let mut estimator = RembEstimator::new(RembConfig::default());
