@@ -20,6 +20,9 @@ const LEAST_RATE: f64 = 300_000.0;
 /// How long nothing is probed after one that showed nothing, at first and at most, seconds.
 const PAUSE: f64 = 1.0;
 const LONGEST_PAUSE: f64 = 4.0;
+/// A probe whose packets left too slowly to show anything is made again after this, seconds: the machine was busy, and
+/// nothing is known of the path.
+const AGAIN: f64 = 0.5;
 /// A probe that nothing was heard of for so long is lost.
 const PATIENCE: f64 = 2.0;
 
@@ -92,33 +95,57 @@ impl Prober {
                 self.next = now;
                 Some(proved)
             }
+            None if self.left_slowly(rate) => {
+                self.began = None;
+                self.next = now + AGAIN;
+                None
+            }
             None => {
                 self.failed(now);
                 None
             }
         }
     }
+
+    /// Whether no run of packets left fast enough to prove more than that rate, had it arrived as fast.
+    fn left_slowly(&self, rate: f64) -> bool {
+        runs(&self.train)
+            .map(|run| run.sent * RELIED_ON)
+            .all(|sent| sent <= rate * WORTH)
+    }
+}
+
+/// How fast some packets in a row left and arrived, bit/s.
+struct Run {
+    sent: f64,
+    arrived: f64,
+}
+
+fn runs(train: &[Arrived]) -> impl Iterator<Item = Run> {
+    train.windows(LEAST_PACKETS).filter_map(|run| {
+        let (first, last) = (run.first()?, run.last()?);
+        let (left, came) = (last.sent - first.sent, last.arrival - first.arrival);
+        if left < LEAST_SPAN || came < LEAST_SPAN / 2.0 {
+            return None;
+        }
+        let bytes: usize = run.iter().map(|packet| packet.bytes).sum();
+        Some(Run {
+            sent: (bytes - last.bytes) as f64 * 8.0 / left,
+            arrived: (bytes - first.bytes) as f64 * 8.0 / came,
+        })
+    })
 }
 
 /// The fastest run of packets: as fast as it left, or as it arrived where that was slower.
 fn fastest(train: &[Arrived]) -> Option<f64> {
-    train
-        .windows(LEAST_PACKETS)
-        .filter_map(|run| {
-            let (first, last) = (run.first()?, run.last()?);
-            let (left, came) = (last.sent - first.sent, last.arrival - first.arrival);
-            if left < LEAST_SPAN || came < LEAST_SPAN / 2.0 {
-                return None;
-            }
-            let bytes: usize = run.iter().map(|packet| packet.bytes).sum();
-            let sent = (bytes - last.bytes) as f64 * 8.0 / left;
-            let arrived = (bytes - first.bytes) as f64 * 8.0 / came;
+    runs(train)
+        .map(|Run { sent, arrived }| {
             // Slower than it left: that is the narrowest place's own rate, and a little less empties the queue again.
-            Some(if arrived < sent * UNHINDERED {
+            if arrived < sent * UNHINDERED {
                 arrived * 0.95
             } else {
                 sent.min(arrived)
-            })
+            }
         })
         .reduce(f64::max)
 }
@@ -149,6 +176,22 @@ mod tests {
         let narrow = fastest(&train(0.0, 1_000_000.0, 500_000.0)).expect("measured");
         assert!((narrow - 475_000.0).abs() < 30_000.0, "{narrow}");
         assert_eq!(fastest(&train(0.0, 1e6, 1e6)[..4]), None);
+    }
+
+    #[test]
+    fn a_probe_that_left_too_slowly_is_made_again_soon() {
+        let mut prober = Prober::new();
+        assert!(prober.due(500_000.0, 2_000_000.0, 0.0).is_some());
+        let mut arrived = train(0.0, 400_000.0, 5_000_000.0);
+        arrived.push(Arrived {
+            sent: 0.2,
+            arrival: 0.3,
+            bytes: 100,
+        });
+        assert_eq!(prober.take(&arrived, 500_000.0, 0.3), None);
+        assert_eq!(prober.due(500_000.0, 2_000_000.0, 0.7), None);
+        assert!(prober.due(500_000.0, 2_000_000.0, 0.9).is_some());
+        assert_eq!(prober.pause, PAUSE, "nothing was learned of the path");
     }
 
     #[test]
