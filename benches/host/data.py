@@ -43,7 +43,10 @@ def small_streams(stage: Stage, kind: str) -> Figures:
         bob.call("hear_streams", topic="t")
         began = time.monotonic()
         alice.call("send_many", count=SMALL_STREAMS, topic="t", size=100, timeout=120)
-        bob.expect("stream_ended", count=SMALL_STREAMS, timeout=120)
+        # Looking at all events anew for each that comes would take longer than the streams do.
+        while len(bob.history("stream_ended")) < SMALL_STREAMS:
+            assert time.monotonic() < began + 120, "not all texts arrived"
+            time.sleep(0.02)
         return {"1,000 texts of 100 B at once, s": time.monotonic() - began}
 
 

@@ -24,6 +24,7 @@ import basics  # noqa: E402
 import data  # noqa: E402
 import reactions  # noqa: E402
 import video  # noqa: E402
+from lkhost.driver import PeerError  # noqa: E402
 from lkhost.server import Server  # noqa: E402
 from stage import Figures, Stage  # noqa: E402
 
@@ -61,7 +62,13 @@ def main() -> None:
                 for run in range(1 if name == "size" else options.runs):
                     for kind in kinds:
                         print(f"\r{name} {run + 1} {kind}        ", end="", file=sys.stderr, flush=True)
-                        for what, value in measures[name](stage, kind).items():
+                        try:
+                            figures = measures[name](stage, kind)
+                        except (PeerError, AssertionError, TimeoutError) as error:
+                            # The other figures are not lost with it; the table says of how many runs they are.
+                            print(f"\r{name}, {kind}, run {run + 1}: {error}", file=sys.stderr)
+                            continue
+                        for what, value in figures.items():
                             found.setdefault(what, {}).setdefault(kind, []).append(value)
         finally:
             server.stop()
@@ -70,6 +77,9 @@ def main() -> None:
     for what, by_kind in found.items():
         medians = [statistics.median(by_kind[kind]) if kind in by_kind else None for kind in kinds]
         ratio = f"{medians[-1] / medians[0]:.2f}" if len(medians) == 2 and medians[0] and medians[-1] is not None else "–"
+        runs = {len(values) for values in by_kind.values()}
+        if what.partition(",")[0] != "file size" and runs != {options.runs}:
+            what += f" ({min(runs)} runs)"
         print(f"| {what} | {' | '.join('–' if value is None else f'{value:.4g}' for value in medians)} | {ratio} |")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
