@@ -7,6 +7,7 @@ import pytest
 # Nothing, a packet of it, the most that one packet carries, and what needs a stream of its own.
 SIZES = (0, 100, 15_360, 100_000)
 LENGTHS = (0, 20, 100_000)
+UNSUPPORTED_VERSION = 1404
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,29 @@ def test_our_errors_reach_the_browser(meeting):
     refused = meeting.page.call("perform", "alice", "refuse", 3)
     assert refused == {"code": 707, "message": "not today", "data": "tomorrow"}
     assert meeting.page.call("perform", "alice", "unknown", 3)["code"] == 1400
+
+
+def test_a_call_of_a_version_that_we_do_not_know(meeting):
+    host, page = meeting.host, meeting.page
+    host.call("serve", method="echo")
+    page.call("pretendVersion", 3)
+    for size in SIZES:
+        assert page.call("perform", "alice", "echo", size)["code"] == UNSUPPORTED_VERSION
+    # What the host itself calls is of the version it knows.
+    page.call("serve", "echo")
+    assert host.call("perform", to="bob", method="echo", payload="on") == {"answer": "on"}
+    assert not host.history("called")
+
+
+def test_a_call_of_a_version_that_we_do_not_know_in_a_packet(meeting_an_older_one):
+    host, page = meeting_an_older_one.host, meeting_an_older_one.page
+    host.call("serve", method="echo")
+    for version in (0, 2):
+        page.call("pretendVersion", version)
+        assert page.call("perform", "alice", "echo", 3)["code"] == UNSUPPORTED_VERSION
+    page.call("pretendVersion", 1)
+    assert page.call("perform", "alice", "echo", 3) == {"length": 3, "whole": True}
+    assert len(host.history("called")) == 1
 
 
 def test_an_older_browser_and_we_call_each_other(meeting_an_older_one):

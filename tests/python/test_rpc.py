@@ -2,11 +2,14 @@
 
 import pytest
 
+from lkhost.olderserver import OlderServer, version
+from lkhost.tokens import token
+
 # What fits into the packet of a call; longer payloads go through streams.
 PACKET = 15_360
 CALLS = 1000
 
-UNSUPPORTED_METHOD, NOT_FOUND = 1400, 1401
+UNSUPPORTED_METHOD, NOT_FOUND, UNSUPPORTED_SERVER = 1400, 1401, 1403
 APPLICATION, CONNECTION_TIMEOUT, RESPONSE_TIMEOUT, DISCONNECTED = 1500, 1501, 1502, 1503
 SEND_FAILED = 1505
 
@@ -133,6 +136,44 @@ def test_a_call_in_a_room_that_was_left_fails(pair):
     outcome = alice.call("perform", to="bob", method="m", response_timeout=1, max_round_trip_latency=0.5)
     assert outcome["code"] in (SEND_FAILED, CONNECTION_TIMEOUT, DISCONNECTED), outcome
     assert outcome["message"] != ""
+
+
+@pytest.mark.parametrize("single", [True, False], ids=["one-connection", "two-connections"])
+def test_a_server_from_before_calls(pair, single):
+    """The server is the same, but tells alice that it is an older one: one that passes no calls on."""
+    server, room = pair.stage.server, pair.stage.room
+    now = version(server.log)
+    older = OlderServer(server.port, now, "1.7." + "9" * (len(now) - 4))
+    try:
+        bob = pair.stage.join(pair.subscribing, "bob", single_peer_connection=single)
+        alice = pair.stage.peer(pair.publishing)
+        alice.call("connect", url=older.url, token=token(room, "alice"), single_peer_connection=single)
+        assert older.changed
+        bob.call("serve", method="echo")
+        for size in (0, 100_000):
+            outcome = alice.call("perform", to="bob", method="echo", size=size, response_timeout=20)
+            assert outcome["code"] == UNSUPPORTED_SERVER, outcome
+            assert outcome["message"] != ""
+        # Nothing was sent; what others call is answered.
+        assert not bob.history("called")
+        alice.call("serve", method="echo")
+        bob.expect("participant_active", participant="alice")
+        assert bob.call("perform", to="alice", method="echo", payload="on") == {"answer": "on"}
+        alice.call("disconnect")
+    finally:
+        older.stop()
+
+
+def test_a_call_of_a_version_that_is_not_known(pair):
+    """As a stream, which the SDK can make by hand; in a packet, and what the caller gets: tests/browser."""
+    alice, bob = pair.enter()
+    bob.call("serve", method="m")
+    bob.call("serve", method="done")
+    for number, known in enumerate(({}, {"lk.rpc_request_version": "3"}, {"lk.rpc_request_version": "two"})):
+        attributes = {"lk.rpc_request_id": f"call-{number}", "lk.rpc_request_method": "m", **known}
+        alice.call("send_text", text="x", topic="lk.rpc_request", destination_identities=["bob"], attributes=attributes)
+    assert alice.call("perform", to="bob", method="done", payload="on") == {"answer": "on"}
+    assert [one["method"] for one in bob.history("called")] == ["done"]
 
 
 def test_time_limits_arrive_at_the_method(pair):

@@ -186,6 +186,19 @@ const page = (() => {
       }
     },
 
+    /** Has every call from now on say that it is of another version of calls, in packets and in streams. */
+    async pretendVersion(version) {
+      const { engine } = room;
+      const send = Object.getPrototypeOf(engine).sendDataPacket;
+      engine.sendDataPacket = (packet, kind) => {
+        const { case: kindOfPacket, value } = packet.value;
+        if (kindOfPacket === 'rpcRequest') value.version = version;
+        const attributes = kindOfPacket === 'streamHeader' ? value.attributes : {};
+        if ('lk.rpc_request_version' in attributes) attributes['lk.rpc_request_version'] = `${version}`;
+        return send.call(engine, packet, kind);
+      };
+    },
+
     /** Reads every stream of a topic to its end. */
     async takeStreams(topic) {
       const take = (kind, read) => async (reader, { identity }) => {
