@@ -34,6 +34,9 @@ const UNNUMBERED: f64 = 1.0;
 const CAUGHT_UP: f64 = 1.0;
 /// … while they still get this share of the rate.
 const LEAST_NEW: f64 = 0.5;
+/// How far above the estimate packets are paced, where the path is wide enough for everything and where it is not.
+const ABOVE: f64 = 2.5;
+const ABOVE_LIMITED: f64 = 1.1;
 /// A change by less than this share is not told.
 const NEWS: f64 = 0.02;
 
@@ -83,10 +86,17 @@ impl Bandwidth {
         self.told
     }
 
-    /// What numbered packets are paced by, bits per second: a tenth more than the estimate, as usual, so that single
-    /// large pictures get through, but not while a queue empties.
+    /// What numbered packets are paced by, bits per second. Where the path was never seen to be too narrow for all that
+    /// is wanted, key pictures need not wait. Near its limit a tenth more than the estimate lets them through, and while
+    /// a queue empties nothing more than it.
     pub(crate) fn paced(&self) -> u64 {
-        let above = if self.path.is_clear() { 1.1 } else { 1.0 };
+        let above = if !self.path.is_clear() {
+            1.0
+        } else if self.path.is_limited() || self.path.rate() < self.wanted {
+            ABOVE_LIMITED
+        } else {
+            ABOVE
+        };
         (self.path.rate() * above) as u64
     }
 

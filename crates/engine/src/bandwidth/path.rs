@@ -106,6 +106,11 @@ impl Path {
         !self.emptying && self.queue < CLEAR
     }
 
+    /// It was too narrow at some time, and nothing has disproved that since.
+    pub(super) fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
     /// The path became much narrower, and its queue is not empty yet.
     pub(super) fn is_fallen(&self) -> bool {
         self.emptying && self.fell

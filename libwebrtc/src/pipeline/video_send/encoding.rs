@@ -1,13 +1,14 @@
 //! One RTP stream of a sent track: its encoder, its packetiser and its share of the rate.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lk_codecs::video::{EncodeRequest, VideoEncoder, VideoEncoderConfig, VideoRates};
 use lk_media::video::allocation::LayerLimits;
 use lk_media::video::{Packetizer, PacketizerConfig};
 use lk_types::{Codec, EncodedVideo, I420Picture, I420View, Pt, Rotation, ScalabilityMode, Ssrc};
 
+use super::keyframes::KeyFrames;
 use super::pace::{FrameLimiter, FramerateMeter};
 use super::spatial::SpatialLayers;
 use super::stats::{EncodingStats, Limitation};
@@ -15,9 +16,6 @@ use super::{EncodingParams, OutgoingFrame, VideoSendParams};
 use crate::pipeline::transform::{SendTransform, Sent};
 use crate::pipeline::video_source::RateAdvice;
 
-/// Key frames of a stream are at least this far apart: wishes come from every receiver at once. Not more, because the
-/// first viewer's wish follows the stream's first picture closely.
-const KEYFRAME_SPACING: Duration = Duration::from_millis(100);
 /// Most bytes of payload and descriptor: an IPv6 packet of 1,280 bytes less its headers, RTP's with extensions,
 /// authentication and the two bytes of a retransmission.
 const MAX_PAYLOAD: usize = 1_120;
@@ -47,8 +45,7 @@ pub(super) struct Encoding {
     encoder: Option<ActiveEncoder>,
     limiter: FrameLimiter,
     meter: FramerateMeter,
-    keyframe: bool,
-    last_keyframe: Option<Instant>,
+    keyframes: KeyFrames,
     rotation: Rotation,
     scaled: I420Picture,
     output: Vec<EncodedVideo>,
@@ -100,8 +97,7 @@ impl Encoding {
             encoder: None,
             limiter: FrameLimiter::default(),
             meter: FramerateMeter::default(),
-            keyframe: true,
-            last_keyframe: None,
+            keyframes: KeyFrames::new(),
             rotation: Rotation::None,
             scaled: I420Picture::default(),
             output: Vec::new(),
@@ -125,7 +121,7 @@ impl Encoding {
         if !params.active {
             // Its memory is free while nobody watches; it comes back with a key frame.
             self.encoder = None;
-            self.last_keyframe = None;
+            self.keyframes.leave();
         }
         match &mut self.spatial {
             Some(spatial) if params.layers.len() == self.params.layers.len() => {
@@ -138,12 +134,12 @@ impl Encoding {
     }
 
     pub(super) fn want_keyframe(&mut self) {
-        self.keyframe = true;
+        self.keyframes.want();
     }
 
     /// Frames that are not key frames are of no use now.
     pub(super) fn awaits_keyframe(&self) -> bool {
-        self.last_keyframe.is_none()
+        self.keyframes.awaits_first()
     }
 
     /// The size of its pictures for one of the source's, before bandwidth has its say.
@@ -227,10 +223,7 @@ impl Encoding {
             scaled = self.scaled.view();
             &scaled
         };
-        let keyframe = self.keyframe
-            && self
-                .last_keyframe
-                .is_none_or(|last| captured >= last + KEYFRAME_SPACING);
+        let keyframe = self.keyframes.is_due(captured);
         let active = self.encoder.as_mut()?;
         self.output.clear();
         let request = EncodeRequest {
@@ -285,8 +278,7 @@ impl Encoding {
                             size,
                             told: rates,
                         });
-                        self.keyframe = true;
-                        self.last_keyframe = None;
+                        self.keyframes.begin();
                         self.stats.active = true;
                     }
                     Err(error) => {
@@ -338,7 +330,7 @@ impl Encoding {
         let Some(frames) = self.transform.video(output, sent, &mut transformed) else {
             self.transformed = transformed;
             // When there is a key again, receivers can begin at once.
-            self.keyframe = true;
+            self.keyframes.want();
             return None;
         };
         // Said with every picture that is turned, and with the first that is not any more.
@@ -365,8 +357,7 @@ impl Encoding {
         self.transformed = transformed;
         let keyframe = output.first().is_some_and(|frame| frame.keyframe);
         if keyframe {
-            self.keyframe = false;
-            self.last_keyframe = Some(captured);
+            self.keyframes.sent(captured);
         }
         self.meter.count(captured);
         self.count(last, size, keyframe, output);

@@ -5,6 +5,7 @@
 //! which is held for moments only.
 
 mod encoding;
+mod keyframes;
 mod pace;
 mod packets;
 mod spatial;
