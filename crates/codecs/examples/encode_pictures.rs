@@ -2,20 +2,43 @@
 //!
 //! Codec, width, height, pictures in a second, pictures from one key picture to the next, bit/s. The pictures are I420
 //! without padding, one behind the other; what comes out is an IVF file.
+//!
+//! With a scalability mode and a file behind these (`… 100000 L3T3_KEY layers.txt`) each layer frame is a frame of the IVF
+//! file, whose time is the picture's number, and the file gets a line for each: picture, spatial and temporal layer,
+//! width, height, bytes, then `key`, `discardable`, `switching-up`, `inter-layer` where they hold, and the distances in
+//! frames to what it refers to.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 
 use lk_codecs::video::{EncodeRequest, VideoEncoderConfig, encoder};
-use lk_types::{Codec, I420View, ScalabilityMode};
+use lk_types::{Codec, EncodedVideo, I420View, ScalabilityMode};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [codec, width, height, framerate, interval, bitrate] = arguments.as_slice() else {
+    let [
+        codec,
+        width,
+        height,
+        framerate,
+        interval,
+        bitrate,
+        layers @ ..,
+    ] = arguments.as_slice()
+    else {
         return Err(
             "codec, width, height, pictures a second, key picture interval and bit/s are needed"
                 .into(),
         );
+    };
+    let (mode, listing) = match layers {
+        [] => (ScalabilityMode::L1T1, None),
+        [name, file] => (
+            ScalabilityMode::parse(name).ok_or_else(|| format!("mode {name} is not known"))?,
+            Some(file),
+        ),
+        _ => return Err("a mode needs a file for what is said of its frames".into()),
     };
     let (codec, name) = match codec.as_str() {
         "vp8" => (Codec::Vp8, b"VP80"),
@@ -32,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         height,
         framerate: f64::from(framerate),
         bitrate: bitrate.parse()?,
-        mode: ScalabilityMode::L1T1,
+        mode,
         screen: false,
         threads: 1,
     })?;
@@ -41,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let chroma = width.div_ceil(2) as usize * height.div_ceil(2) as usize;
     let luma = width as usize * height as usize;
     let mut frames = Vec::new();
+    let mut numbers = Vec::new();
     for (at, picture) in pictures.chunks_exact(luma + 2 * chroma).enumerate() {
         let (y, rest) = picture.split_at(luma);
         let (u, v) = rest.split_at(chroma);
@@ -61,10 +85,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let before = frames.len();
         encoder.encode(&view, request, &mut frames)?;
-        let whole = frames.len() == before + 1 && frames[before].keyframe == request.keyframe;
+        let whole = frames.len() == before + usize::from(mode.spatial_layers)
+            && frames[before].keyframe == request.keyframe;
         if !whole {
             return Err(format!("picture {at}: not encoded as it was asked for").into());
         }
+        numbers.resize(frames.len(), at);
     }
     // https://wiki.multimedia.cx/index.php/IVF
     let mut file = Vec::new();
@@ -76,11 +102,40 @@ fn main() -> Result<(), Box<dyn Error>> {
     file.extend(1u32.to_le_bytes());
     file.extend(u32::try_from(frames.len())?.to_le_bytes());
     file.extend([0; 4]);
-    for (at, frame) in frames.iter().enumerate() {
+    for (frame, number) in frames.iter().zip(&numbers) {
         file.extend(u32::try_from(frame.payload.len())?.to_le_bytes());
-        file.extend((at as u64).to_le_bytes());
+        file.extend((*number as u64).to_le_bytes());
         file.extend(&frame.payload);
     }
     io::stdout().write_all(&file)?;
+    if let Some(listing) = listing {
+        std::fs::write(listing, list(&frames, &numbers)?)?;
+    }
     Ok(())
+}
+
+/// A line for each frame.
+fn list(frames: &[EncodedVideo], numbers: &[usize]) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    for (frame, number) in frames.iter().zip(numbers) {
+        let layer = &frame.layer;
+        write!(out, "{number} S{} T{}", layer.spatial, layer.temporal)?;
+        let bytes = frame.payload.len();
+        write!(out, " {}x{} {bytes}", frame.width, frame.height)?;
+        for (holds, word) in [
+            (frame.keyframe, "key"),
+            (layer.discardable, "discardable"),
+            (layer.switching_up, "switching-up"),
+            (layer.inter_layer, "inter-layer"),
+        ] {
+            if holds {
+                write!(out, " {word}")?;
+            }
+        }
+        for distance in &layer.references {
+            write!(out, " {distance}")?;
+        }
+        out.push('\n');
+    }
+    Ok(out)
 }

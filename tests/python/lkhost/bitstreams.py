@@ -1,7 +1,8 @@
 """Test pictures that are encoded already, from `tests/golden/video`: for what a host encodes itself.
 
 `python tests/python/lkhost/bitstreams.py` makes the files anew: `crates/codecs/examples/encode_pictures.rs` encodes
-VP8, VP9, H.264 and AV1 with our own encoders, and x265 (Debian's) H.265, for which there is none.
+VP8, VP9, H.264 and AV1 with our own encoders, and x265 (Debian's) H.265, for which there is none. Given names of files,
+it makes these alone: `bitstreams.py vp9_L2T2 av1_L2T2`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ WIDTH, HEIGHT, RATE = 640, 360, 30
 COUNT = 24
 KEY_INTERVAL = 12
 BITRATE = 600_000
+
+# Streams with layers: smaller, and each with a listing of its frames.
+LAYERED = ("vp8_L1T3", "vp9_L2T2", "vp9_L3T3_KEY", "av1_L2T2", "av1_L3T3_KEY")
+LAYERED_WIDTH, LAYERED_HEIGHT = 320, 180
+LAYERED_COUNT = 16
+LAYERED_KEY_INTERVAL = 8
+LAYERED_BITRATE = 300_000
 
 
 @dataclasses.dataclass
@@ -66,24 +74,35 @@ def _h265(pictures: bytes) -> bytes:
     )
 
 
-def main() -> None:
+def _encoded(drawn: bytes, codec: str, *values: object) -> bytes:
+    """An IVF file of what our encoder makes of the pictures."""
+    command = ["cargo", "run", "-q", "-p", "lk-codecs", "--example", "encode_pictures", "--", codec]
+    return subprocess.run(
+        [*command, *(str(value) for value in values)], input=drawn, stdout=subprocess.PIPE, cwd=CHECKOUT, check=True
+    ).stdout
+
+
+def main(wanted: list[str]) -> None:
     from lkhost import pictures
 
-    drawn = b"".join(pictures.draw(number, WIDTH, HEIGHT).tobytes() for number in range(COUNT))
+    def drawn(count: int, width: int, height: int) -> bytes:
+        return b"".join(pictures.draw(number, width, height).tobytes() for number in range(count))
+
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "h265.ivf").write_bytes(_h265(drawn))
-    for codec in ("vp8", "vp9", "h264", "av1"):
-        command = ["cargo", "run", "-q", "-p", "lk-codecs", "--example", "encode_pictures", "--"]
-        made = subprocess.run(
-            [*command, codec, *(str(value) for value in (WIDTH, HEIGHT, RATE, KEY_INTERVAL, BITRATE))],
-            input=drawn,
-            stdout=subprocess.PIPE,
-            cwd=CHECKOUT,
-            check=True,
-        )
-        (FOLDER / f"{codec}.ivf").write_bytes(made.stdout)
+    whole = drawn(COUNT, WIDTH, HEIGHT)
+    layered = drawn(LAYERED_COUNT, LAYERED_WIDTH, LAYERED_HEIGHT)
+    for name in wanted or ["h265", "vp8", "vp9", "h264", "av1", *LAYERED]:
+        codec, _, mode = name.partition("_")
+        if name == "h265":
+            made = _h265(whole)
+        elif mode:
+            numbers = (LAYERED_WIDTH, LAYERED_HEIGHT, RATE, LAYERED_KEY_INTERVAL, LAYERED_BITRATE)
+            made = _encoded(layered, codec, *numbers, mode, FOLDER / f"{name}.txt")
+        else:
+            made = _encoded(whole, codec, WIDTH, HEIGHT, RATE, KEY_INTERVAL, BITRATE)
+        (FOLDER / f"{name}.ivf").write_bytes(made)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    main()
+    main(sys.argv[1:])
