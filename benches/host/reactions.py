@@ -10,17 +10,19 @@ KEY = {"key": "the right one", "ratchet_window": 0}
 
 
 def late_viewer(stage: Stage, kind: str) -> Figures:
-    """One who subscribes to a track that others have been watching for a while."""
+    """One who subscribes to a track that another has been watching for a while.
+
+    It must not have watched before: the server lets go of a subscription a fifth of a second after it ended, and asks
+    for a key frame then, which holds up the next one that it asks for.
+    """
     with stage.peers(kind, 3) as [alice, bob, carol]:
         name = stage.meet(alice, bob)
-        stage.enter(carol, name, "carol")
+        stage.enter(carol, name, "carol", auto_subscribe=False)
         alice.call("publish_video", width=640, height=360, rate=30, simulcast=False)
-        for viewer in (bob, carol):
-            viewer.expect("track_subscribed", name="video")
+        bob.expect("track_subscribed", name="video")
+        carol.expect("track_published", name="video")
         bob.call("watch", compare=False)
         bob.call("see", count=60)
-        carol.call("set_subscribed", track="video", values=[False])
-        carol.expect("track_unsubscribed", name="video")
         since, began = carol.mark(), time.monotonic()
         carol.call("set_subscribed", track="video", values=[True])
         carol.expect("track_subscribed", name="video", since=since)
