@@ -23,7 +23,7 @@ sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all -g)
 compile() {
     local name=$1 source=$2 linked=$3 compiler=(cc -std=c11 -D_GNU_SOURCE)
     case $source in *.cpp) compiler=(c++ -std=c++17) ;; esac
-    local link=("$linked" "-Wl,-rpath,$(dirname "$linked")" -pthread)
+    local link=("$linked" "-Wl,-rpath,$(dirname "$linked")" -pthread -lm)
     "${compiler[@]}" "${warnings[@]}" -O1 -g -o "$work/$name" "$here/$source" "${link[@]}" &&
         "${compiler[@]}" "${warnings[@]}" "${sanitizers[@]}" -o "$work/$name.asan" "$here/$source" "${link[@]}" || {
         echo "FAIL  $source does not compile"
@@ -63,6 +63,9 @@ run() {
 
 compile contract contract.c "$library" && run contract
 compile host_cpp host.cpp "$library" && run host_cpp
+for sound in cleaning resampling remixing; do
+    compile "$sound" "$sound.c" "$library" && run "$sound"
+done
 if compile ends ends.c "$library"; then
     # A thread that is ended or hangs inside the callback keeps what it holds: no leak check there.
     for way in return exit-in-callback hang-in-callback hang-then-exit; do

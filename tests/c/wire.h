@@ -32,6 +32,16 @@ static inline void wire_uint(wire_out *out, uint32_t field, uint64_t value) {
     wire_varint(out, value);
 }
 
+/* IEEE 754 in eight bytes, lowest first, whatever the machine's order. */
+static inline void wire_double(wire_out *out, uint32_t field, double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    wire_varint(out, ((uint64_t)field << 3) | 1);
+    for (unsigned shift = 0; shift < 64 && out->len < sizeof out->bytes; shift += 8) {
+        out->bytes[out->len++] = (uint8_t)(bits >> shift);
+    }
+}
+
 static inline void wire_bytes(wire_out *out, uint32_t field, const void *data, size_t len) {
     wire_varint(out, ((uint64_t)field << 3) | 2);
     wire_varint(out, len);
