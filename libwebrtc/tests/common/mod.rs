@@ -55,7 +55,10 @@ pub(crate) fn trickle(from: &PeerConnection, to: &PeerConnection) {
     tokio::spawn(async move {
         while let Some(candidate) = candidates.recv().await {
             while to.current_remote_description().is_none()
-                && to.signaling_state() == SignalingState::Stable
+                && !matches!(
+                    to.signaling_state(),
+                    SignalingState::HaveRemoteOffer | SignalingState::Closed
+                )
             {
                 tokio::task::yield_now().await;
             }
