@@ -5,6 +5,8 @@
 //! trailer it costs a look at an empty slot.
 
 mod cryption;
+#[cfg(test)]
+mod tests;
 mod trailer;
 
 use std::sync::Arc;
