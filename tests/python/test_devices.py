@@ -21,7 +21,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoundServer]:
     one.stop()
 
 
-
 @pytest.fixture
 def hosts(logs: Path, stage) -> Iterator[Callable[[str], Peer]]:
     """Peers on our library, whose sound server is the named one."""
@@ -119,3 +118,68 @@ def test_released_devices_fall_silent_and_keep_no_thread(kind, sound, hosts, sta
     with pytest.raises(AssertionError, match="not heard"):
         sound.hear("yard.monitor", 440.0, seconds=1)
     assert bob.usage()["threads"] <= before + 1
+
+
+@pytest.fixture
+def mortal(tmp_path) -> Iterator[SoundServer]:
+    """A server for one test, which ends it now and then."""
+    one = SoundServer(tmp_path, SINKS)
+    yield one
+    one.stop()
+
+
+def test_a_sound_server_that_ends_and_comes_back_is_found_by_itself(kind, mortal, hosts, stage):
+    """As at an update of the desktop: sound goes both ways before and after, and the host asks for nothing."""
+    alice, bob = hosts(mortal.address), stage.join("stock", "bob")
+    stage.enter(alice, "alice")
+    alice.call("acquire_audio")
+    alice.call("choose", microphone="desk.monitor", loudspeaker="yard")
+    alice.call("publish_microphone")
+    bob.expect("track_subscribed", name="tone")
+    bob.call("listen")
+    bob.call("publish_tone", frequencies=[1000.0])
+    alice.expect("track_subscribed", participant="bob")
+    for frequency in (440.0, 880.0):
+        with mortal.playing("desk", frequency):
+            bob.call("hear", frequencies=[frequency], timeout=30)
+            mortal.hear("yard.monitor", 1000.0)
+            mortal.stop()
+        bob.call("quiet", timeout=30)
+        with pytest.raises(PeerError, match="sound server"):
+            alice.call("audio_devices")
+        mortal.start()
+    with mortal.playing("desk", 440.0):
+        bob.call("hear", frequencies=[440.0], timeout=30)
+        mortal.hear("yard.monitor", 1000.0)
+    assert len(alice.call("audio_devices")["microphones"]) == len(SINKS)
+    # Nothing goes on where nobody has a share any more.
+    mortal.stop()
+    alice.call("release_audio")
+    threads = alice.usage()["threads"]
+    mortal.start()
+    alice.call("acquire_audio")
+    alice.call("release_audio")
+    assert alice.usage()["threads"] <= threads + 1
+
+
+def test_a_microphone_is_not_opened_later_where_starting_it_failed(kind, mortal, hosts, stage):
+    alice, bob = stage.join("ours", "alice"), hosts(mortal.address)
+    stage.enter(bob, "bob")
+    bob.call("acquire_audio")
+    bob.call("choose", loudspeaker="yard")
+    alice.call("publish_tone", frequencies=[440.0])
+    bob.expect("track_subscribed", participant="alice")
+    mortal.hear("yard.monitor", 440.0)
+    mortal.stop()
+    assert "start_recording" in bob.call("record", start=True)
+    mortal.start()
+    mortal.hear("yard.monitor", 440.0)
+    mortal.await_recorders(0)
+    # One that was started is, and stays, wanted.
+    assert bob.call("record", start=True) == ""
+    mortal.await_recorders(1)
+    mortal.stop()
+    mortal.start()
+    mortal.await_recorders(1)
+    assert bob.call("record", start=False) == ""
+    mortal.await_recorders(0)

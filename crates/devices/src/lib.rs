@@ -33,6 +33,8 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 type Heard = Box<dyn FnMut(&[i16]) + Send>;
 /// Fills what a loudspeaker will play.
 type Fill = Box<dyn FnMut(&mut [i16]) + Send>;
+/// Is told that the sound server ended a stream.
+type Lost = Box<dyn FnOnce() + Send>;
 
 /// A microphone or a loudspeaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,23 +66,29 @@ pub fn list() -> Result<Devices, DeviceError> {
 /// Records from the microphone with this id, or the system's default, until the stream is dropped. `heard` gets some 10 ms
 /// of mono at a time, on the stream's thread.
 ///
+/// A stream that the sound server ends, or that ends with it, stays silent: `lost` is then called, as the last thing on
+/// the stream's thread, and [`Stream::is_running`] says no already. It must not wait for the stream to be dropped. It is
+/// not called for a stream that is dropped first.
+///
 /// # Errors
 /// Where no sound server is there, it refuses or does not answer, or no thread is to be had.
 pub fn record(
     device: Option<&str>,
     heard: impl FnMut(&[i16]) + Send + 'static,
+    lost: impl FnOnce() + Send + 'static,
 ) -> Result<Stream, DeviceError> {
-    system::record(device, Box::new(heard))
+    system::record(device, Box::new(heard), Box::new(lost))
 }
 
 /// Plays on the loudspeaker with this id, or the system's default, until the stream is dropped. `fill` is given whole
-/// frames of stereo to fill, on the stream's thread.
+/// frames of stereo to fill, on the stream's thread; `lost` as for [`record`].
 ///
 /// # Errors
 /// As for [`record`].
 pub fn play(
     device: Option<&str>,
     fill: impl FnMut(&mut [i16]) + Send + 'static,
+    lost: impl FnOnce() + Send + 'static,
 ) -> Result<Stream, DeviceError> {
-    system::play(device, Box::new(fill))
+    system::play(device, Box::new(fill), Box::new(lost))
 }

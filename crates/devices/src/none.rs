@@ -1,6 +1,6 @@
 //! A build without devices.
 
-use crate::{DeviceError, Devices, Fill, Heard};
+use crate::{DeviceError, Devices, Fill, Heard, Lost};
 
 /// An open device; there is none.
 #[derive(Debug)]
@@ -18,10 +18,14 @@ pub(crate) fn list() -> Result<Devices, DeviceError> {
     Err(DeviceError::NotBuilt)
 }
 
-pub(crate) fn record(_device: Option<&str>, _heard: Heard) -> Result<Stream, DeviceError> {
+pub(crate) fn record(
+    _device: Option<&str>,
+    _heard: Heard,
+    _lost: Lost,
+) -> Result<Stream, DeviceError> {
     Err(DeviceError::NotBuilt)
 }
 
-pub(crate) fn play(_device: Option<&str>, _fill: Fill) -> Result<Stream, DeviceError> {
+pub(crate) fn play(_device: Option<&str>, _fill: Fill, _lost: Lost) -> Result<Stream, DeviceError> {
     Err(DeviceError::NotBuilt)
 }

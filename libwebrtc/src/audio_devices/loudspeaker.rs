@@ -7,7 +7,7 @@ use lk_devices::{DeviceError, LOUDSPEAKER_CHANNELS, SAMPLE_RATE, Stream};
 use lk_dsp::AudioFormat;
 use parking_lot::Mutex;
 
-use super::{processing, settle_later};
+use super::{again, processing, settle_later};
 use crate::audio_track::{RtcAudioTrack, WeakAudioTrack};
 use crate::media_stream_track::RtcTrackState;
 use crate::pipeline::audio_sink::{AudioFrames, SinkConfig};
@@ -42,7 +42,7 @@ pub(super) fn open(device: Option<&str>) -> Result<Stream, DeviceError> {
     let mut mixer = Mixer::default();
     let mut rest: Vec<i16> = Vec::with_capacity(BLOCK);
     let mut unused = 0;
-    lk_devices::play(device, move |samples| {
+    let fill = move |samples: &mut [i16]| {
         let mut filled = 0;
         while filled < samples.len() {
             if rest.is_empty() {
@@ -64,7 +64,8 @@ pub(super) fn open(device: Option<&str>) -> Result<Stream, DeviceError> {
             unused = 0;
             settle_later();
         }
-    })
+    };
+    lk_devices::play(device, fill, again::later)
 }
 
 fn live(track: &WeakAudioTrack) -> Option<RtcAudioTrack> {

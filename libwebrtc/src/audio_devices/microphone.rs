@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use lk_devices::{DeviceError, MICROPHONE_CHANNELS, SAMPLE_RATE, Stream};
 
-use super::{processing, settle_later};
+use super::{again, processing, settle_later};
 use crate::{pipeline::audio_source::AudioSource, session::runtime};
 
 /// Samples that are processed at a time: 10 ms.
@@ -37,7 +37,7 @@ pub(super) fn is_needed() -> bool {
 pub(super) fn open(device: Option<&str>) -> Result<Stream, DeviceError> {
     let mut pending: Vec<i16> = Vec::with_capacity(2 * BLOCK);
     let mut unheard = 0;
-    lk_devices::record(device, move |samples| {
+    let hear = move |samples: &[i16]| {
         pending.extend_from_slice(samples);
         let whole = pending.len() / BLOCK * BLOCK;
         processing::capture(&mut pending[..whole]);
@@ -56,5 +56,6 @@ pub(super) fn open(device: Option<&str>) -> Result<Stream, DeviceError> {
                 settle_later();
             }
         }
-    })
+    };
+    lk_devices::record(device, hear, again::later)
 }

@@ -2,8 +2,10 @@
 //!
 //! They are used while somebody has a share in them ([`acquire`]). The microphone is open while a track of it is sent or
 //! listened to, or a program asked for it; the loudspeaker while there are remote audio tracks, all of which it plays.
-//! Opening and closing never happens on a thread of media: those only say that something changed.
+//! Opening and closing never happens on a thread of media: those only say that something changed. What is wanted and
+//! cannot be had, as the sound server ended or is not there yet, is tried again ([`again`]).
 
+mod again;
 mod loudspeaker;
 mod microphone;
 mod processing;
@@ -115,6 +117,7 @@ pub fn release() {
         wishes.shares == 0
     };
     if last {
+        again::hurry();
         // Closing does not fail.
         let _ = settle();
     }
@@ -133,7 +136,7 @@ pub fn shares() -> u32 {
 pub fn choose_microphone(id: &str) -> Result<(), AudioDeviceError> {
     find("microphone", &list()?.microphones, id)?;
     WISHES.lock().microphone = Some(id.to_owned());
-    settle()
+    Ok(settle().recording?)
 }
 
 /// Chooses a loudspeaker, by identifier; one that runs gives way to it at once.
@@ -143,15 +146,16 @@ pub fn choose_microphone(id: &str) -> Result<(), AudioDeviceError> {
 pub fn choose_loudspeaker(id: &str) -> Result<(), AudioDeviceError> {
     find("loudspeaker", &list()?.loudspeakers, id)?;
     WISHES.lock().loudspeaker = Some(id.to_owned());
-    settle()
+    Ok(settle().playing?)
 }
 
 /// Opens the microphone, whether a track needs it or not.
 ///
 /// # Errors
-/// Where nobody has a share, recording is disabled, or the microphone cannot be opened.
+/// Where nobody has a share, recording is disabled, or the microphone cannot be opened: it is then not opened later,
+/// either, except for a track, or where it was started before.
 pub fn start_recording() -> Result<(), AudioDeviceError> {
-    {
+    let before = {
         let mut wishes = WISHES.lock();
         if wishes.shares == 0 {
             return Err(AudioDeviceError::NotAcquired);
@@ -159,9 +163,15 @@ pub fn start_recording() -> Result<(), AudioDeviceError> {
         if !wishes.recording_enabled {
             return Err(AudioDeviceError::Disabled);
         }
-        wishes.recording = Some(true);
+        wishes.recording.replace(true)
+    };
+    let opened = settle().recording;
+    if opened.is_err() && before != Some(true) {
+        // Nobody is to be recorded by what they were told had failed.
+        WISHES.lock().recording = before;
+        settle_later();
     }
-    settle()
+    Ok(opened?)
 }
 
 /// Closes the microphone, whether a track needs it or not, until [`start_recording`].
@@ -176,7 +186,7 @@ pub fn stop_recording() -> Result<(), AudioDeviceError> {
         }
         wishes.recording = Some(false);
     }
-    settle()
+    Ok(settle().recording?)
 }
 
 /// Opens the loudspeaker as soon as there are tracks to be heard, or keeps it closed.
@@ -191,7 +201,7 @@ pub fn set_playing(playing: bool) -> Result<(), AudioDeviceError> {
         }
         wishes.playout_stopped = !playing;
     }
-    settle()
+    Ok(settle().playing?)
 }
 
 /// Whether the microphone is open.
@@ -248,7 +258,7 @@ pub(crate) fn settle_later() {
         .spawn(|| {
             // Before it looks, so that a later change is not lost.
             PENDING.store(false, Ordering::Release);
-            if let Err(error) = settle() {
+            if let Err(error) = settle().all() {
                 log::warn!("audio devices: {error}");
             }
         });
@@ -258,13 +268,39 @@ pub(crate) fn settle_later() {
     }
 }
 
+/// Opens and closes what has to be, as [`settle_once`]; what cannot be opened is tried again later.
+fn settle() -> Settled {
+    let settled = settle_once();
+    if !settled.is_done() {
+        again::later();
+    }
+    settled
+}
+
 /// Opens and closes what has to be. Waits for the system, for some seconds at most.
-fn settle() -> Result<(), AudioDeviceError> {
+fn settle_once() -> Settled {
     let mut open = OPEN.lock();
     let (microphone, loudspeaker) = WISHES.lock().devices();
-    let recording = open.recording.follow(microphone, microphone::open);
-    let playing = open.playing.follow(loudspeaker, loudspeaker::open);
-    recording.and(playing).map_err(AudioDeviceError::from)
+    Settled {
+        recording: open.recording.follow(microphone, microphone::open),
+        playing: open.playing.follow(loudspeaker, loudspeaker::open),
+    }
+}
+
+/// What became of the microphone and the loudspeaker.
+struct Settled {
+    recording: Result<(), DeviceError>,
+    playing: Result<(), DeviceError>,
+}
+
+impl Settled {
+    fn is_done(&self) -> bool {
+        self.recording.is_ok() && self.playing.is_ok()
+    }
+
+    fn all(self) -> Result<(), DeviceError> {
+        self.recording.and(self.playing)
+    }
 }
 
 impl Wishes {

@@ -19,14 +19,22 @@ RATE = 48000
 
 
 class SoundServer:
-    """With one null sink for each name. What is played on it can be recorded from `<name>.monitor`."""
+    """With one null sink for each name. What is played on it can be recorded from `<name>.monitor`.
+
+    It runs from the start, and may be stopped and started again in the same place.
+    """
 
     def __init__(self, folder: Path, sinks: list[str]) -> None:
         assert shutil.which("pulseaudio"), "PulseAudio is not installed: run scripts/setup.sh"
         self.address = f"unix:{folder}/native"
+        self._folder, self._sinks = folder, sinks
         self._log = folder / "pulseaudio.log"
+        self.start()
+
+    def start(self) -> None:
+        folder = self._folder
         command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-target=stderr"]
-        for sink in sinks:
+        for sink in self._sinks:
             described = f"sink_name={sink} sink_properties=device.description={sink.capitalize()}"
             command.append(f"--load=module-null-sink {described}")
         command.append(f"--load=module-native-protocol-unix socket={folder}/native auth-anonymous=1")
@@ -78,6 +86,18 @@ class SoundServer:
                 if abs(last.frequency - frequency) < 3 and last.purity > 0.95:
                     return last
         raise AssertionError(f"{frequency} Hz not heard on {source} in {seconds} s: {last}")
+
+    def recorders(self) -> int:
+        """How many streams record now."""
+        command = ["pactl", f"--server={self.address}", "list", "short", "source-outputs"]
+        return len(subprocess.run(command, check=True, capture_output=True, timeout=20).stdout.splitlines())
+
+    def await_recorders(self, count: int, seconds: float = 30) -> None:
+        """Waits until so many streams record."""
+        deadline = time.monotonic() + seconds
+        while (found := self.recorders()) != count:
+            assert time.monotonic() < deadline, f"{found} streams record, not {count}"
+            time.sleep(0.05)
 
     @contextlib.contextmanager
     def _tool(self, *command: str, **pipes: int) -> Iterator[subprocess.Popen[bytes]]:

@@ -19,7 +19,9 @@ use pulseaudio::protocol::{
 };
 
 use super::connection::{Connection, Incoming};
-use crate::{DeviceError, Fill, Heard, LOUDSPEAKER_CHANNELS, MICROPHONE_CHANNELS, SAMPLE_RATE};
+use crate::{
+    DeviceError, Fill, Heard, LOUDSPEAKER_CHANNELS, Lost, MICROPHONE_CHANNELS, SAMPLE_RATE,
+};
 
 /// What the server sends at a time, ms.
 const RECORD_MS: u32 = 10;
@@ -47,6 +49,7 @@ impl Stream {
     fn start(
         connection: Connection,
         name: &str,
+        lost: Lost,
         run: impl FnOnce(Connection) -> Result<(), DeviceError> + Send + 'static,
     ) -> Result<Self, DeviceError> {
         let socket = connection.socket().map_err(|error| DeviceError::Thread {
@@ -57,11 +60,12 @@ impl Stream {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                let running = flag;
+                let ended = flag;
                 if let Err(error) = run(connection)
-                    && running.0.load(Ordering::Acquire)
+                    && ended.0.swap(false, Ordering::AcqRel)
                 {
                     log::warn!("a device's sound ended: {error}");
+                    lost();
                 }
             })
             .map_err(|error| DeviceError::Thread {
@@ -106,7 +110,11 @@ impl fmt::Debug for Stream {
     }
 }
 
-pub(crate) fn record(device: Option<&str>, mut heard: Heard) -> Result<Stream, DeviceError> {
+pub(crate) fn record(
+    device: Option<&str>,
+    mut heard: Heard,
+    lost: Lost,
+) -> Result<Stream, DeviceError> {
     let mut connection = Connection::open()?;
     let params = RecordStreamParams {
         sample_spec: spec(MICROPHONE_CHANNELS),
@@ -129,7 +137,7 @@ pub(crate) fn record(device: Option<&str>, mut heard: Heard) -> Result<Stream, D
     let reply: CreateRecordStreamReply =
         connection.ask("to record", &Command::CreateRecordStream(params))?;
     let channel = reply.channel;
-    Stream::start(connection, "lk-microphone", move |mut connection| {
+    Stream::start(connection, "lk-microphone", lost, move |mut connection| {
         let mut samples = Vec::new();
         loop {
             match connection.receive("the microphone", None)? {
@@ -150,7 +158,11 @@ pub(crate) fn record(device: Option<&str>, mut heard: Heard) -> Result<Stream, D
     })
 }
 
-pub(crate) fn play(device: Option<&str>, mut fill: Fill) -> Result<Stream, DeviceError> {
+pub(crate) fn play(
+    device: Option<&str>,
+    mut fill: Fill,
+    lost: Lost,
+) -> Result<Stream, DeviceError> {
     let mut connection = Connection::open()?;
     let params = PlaybackStreamParams {
         sample_spec: spec(LOUDSPEAKER_CHANNELS),
@@ -175,7 +187,7 @@ pub(crate) fn play(device: Option<&str>, mut fill: Fill) -> Result<Stream, Devic
     let reply: CreatePlaybackStreamReply =
         connection.ask("to play", &Command::CreatePlaybackStream(params))?;
     let (channel, mut wanted) = (reply.channel, reply.requested_bytes as usize);
-    Stream::start(connection, "lk-loudspeaker", move |mut connection| {
+    Stream::start(connection, "lk-loudspeaker", lost, move |mut connection| {
         let frame = 2 * LOUDSPEAKER_CHANNELS as usize;
         let mut samples = [0; PIECE];
         let mut sound = Vec::with_capacity(2 * PIECE);
