@@ -14,6 +14,7 @@ use super::{
         LocalPublication, ParticipantObject, PublicationObject, PublicationStage,
         RemotePublication, RoomObject, Slot, TrackObject,
     },
+    published::{Claim, Published},
     session::RoomSession,
 };
 use crate::{
@@ -26,6 +27,8 @@ use crate::{
 pub(super) struct PublicationEntry {
     handle: HandleId,
     object: Weak<PublicationObject>,
+    /// Gone with the publication, whether or not the host holds it.
+    _claim: Option<Claim>,
 }
 
 impl RoomSession {
@@ -71,10 +74,11 @@ impl RoomSession {
         }
     }
 
-    /// Gives the host a publication of its own.
+    /// Gives the host a publication of its own; `claim` is that on the host's track.
     pub(crate) fn own_local_publication(
         &self,
         publication: &LocalTrackPublication,
+        claim: Option<Claim>,
     ) -> proto::OwnedTrackPublication {
         let info = publication_info(TrackPublication::Local(publication.clone()));
         let object = Arc::new(PublicationObject::Local(LocalPublication {
@@ -84,6 +88,7 @@ impl RoomSession {
         let entry = PublicationEntry {
             handle: self.server.handles().next_id(),
             object: Arc::downgrade(&object),
+            _claim: claim,
         };
         let handle = entry.handle;
         self.server
@@ -106,6 +111,7 @@ impl RoomSession {
         let object = TrackObject {
             track: Slot::new(track),
             room: Some(self.handle),
+            published: Published::default(),
             ended: ended.clone(),
         };
         let handle = self
@@ -173,7 +179,7 @@ impl RoomSession {
         let Some(entry) = publications.remove(previous) else {
             drop(publications);
             // The host never heard of the track: it gets a handle of its own.
-            return self.own_local_publication(publication).handle.id;
+            return self.own_local_publication(publication, None).handle.id;
         };
         if let Some(object) = entry.object.upgrade()
             && let PublicationObject::Local(local) = &*object

@@ -19,6 +19,7 @@ pub(crate) mod media_stream;
 pub(crate) mod objects;
 pub(crate) mod order;
 pub(crate) mod outbox;
+pub(crate) mod published;
 pub(crate) mod room;
 mod room_event;
 pub(crate) mod session;

@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::session::RoomSession;
+use super::{published::Published, session::RoomSession};
 use crate::{
     error::FfiError,
     server::handles::{HandleId, Resource},
@@ -137,6 +137,8 @@ pub(crate) struct TrackObject {
     pub(crate) track: Slot<Track>,
     /// The room it came from; none for the host's own.
     pub(crate) room: Option<HandleId>,
+    /// What it is published as; nothing for a track that came from a room.
+    pub(crate) published: Published,
     /// Ends the streams of this track.
     pub(crate) ended: CancellationToken,
 }

@@ -14,6 +14,7 @@ use crate::{
     convert::participant::SignalDisconnectReason,
     error::FfiError,
     proto::{self, room_event::Message},
+    server::panics::Caught,
 };
 
 /// What leaving a room may cost: the server's answer is not worth more. Dispose allows less.
@@ -64,8 +65,9 @@ pub(crate) async fn close(
     limit: Duration,
 ) {
     if let Ok(room) = session.room("disconnect") {
-        // Already closed is what was wanted; a time-out is dealt with below.
-        let _ = timeout(limit, room.close_with_reason(reason)).await;
+        // Already closed is what was wanted; a time-out and a panic are dealt with below.
+        let closing = Caught::new("disconnect", room.close_with_reason(reason));
+        let _ = timeout(limit, closing).await;
     }
     if timeout(DRAIN_LIMIT, session.closed()).await.is_err() {
         session.abandon();

@@ -13,7 +13,10 @@ use super::{OPERATION_LIMIT, attempt, local_participant};
 use crate::{
     convert::track::track_sid,
     error::{FfiError, HandleError},
-    events::objects::{PublicationObject, PublicationStage, TrackObject},
+    events::{
+        objects::{PublicationObject, PublicationStage, TrackObject},
+        published::Claim,
+    },
     proto::{self, ffi_event::Message, publish_track_callback},
     server::Server,
 };
@@ -35,14 +38,16 @@ pub(crate) fn publish_track(
     server.spawn(OPERATION, async move {
         use publish_track_callback::Message as Outcome;
         let prepared = prepare(&to, request);
-        let (local, object, track, options) = match prepared {
+        let (local, object, track, claim, options) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return to.send(callback(Outcome::Error(error.to_string()))),
         };
         let publish = local.publish_track(track, options);
         match attempt(OPERATION, OPERATION_LIMIT, publish).await {
             Ok(publication) => {
-                let owned = object.session.own_local_publication(&publication);
+                let owned = object
+                    .session
+                    .own_local_publication(&publication, Some(claim));
                 let sid = owned.info.sid.clone();
                 object
                     .session
@@ -130,18 +135,15 @@ type Prepared = (
     livekit::participant::LocalParticipant,
     Arc<crate::events::objects::ParticipantObject>,
     LocalTrack,
+    Claim,
     TrackPublishOptions,
 );
 
 fn prepare(server: &Server, request: proto::PublishTrackRequest) -> Result<Prepared, FfiError> {
     const OPERATION: &str = "publish_track";
     let (local, object) = local_participant(server, request.local_participant_handle, OPERATION)?;
-    let track = server
-        .handles()
-        .get::<TrackObject>(request.track_handle)?
-        .track
-        .get(OPERATION)?;
-    let track = LocalTrack::try_from(track).map_err(|_| {
+    let held = server.handles().get::<TrackObject>(request.track_handle)?;
+    let track = LocalTrack::try_from(held.track.get(OPERATION)?).map_err(|_| {
         FfiError::field(
             "track_handle",
             request.track_handle,
@@ -154,7 +156,8 @@ fn prepare(server: &Server, request: proto::PublishTrackRequest) -> Result<Prepa
         // Whoever encodes gives one size.
         options.simulcast &= !is_encoded(video);
     }
-    Ok((local, object, track, options))
+    let (track, claim) = held.published.claim(track);
+    Ok((local, object, track, claim, options))
 }
 
 /// The codec that is really sent: there is no H.265 encoder here, only frames that the host encoded itself.

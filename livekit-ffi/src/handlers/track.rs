@@ -1,6 +1,6 @@
 //! Tracks: making our own, muting them, pausing others', statistics.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use livekit::track::{LocalAudioTrack, LocalTrack, LocalVideoTrack, Track};
 use livekit::webrtc::video_source::RtcVideoSource;
@@ -12,6 +12,7 @@ use crate::{
     events::{
         given::owned,
         objects::{Slot, TrackObject},
+        published::Published,
     },
     proto::{self, ffi_event::Message},
     server::{Server, handles::Ownership},
@@ -84,7 +85,7 @@ pub(crate) fn stats(
 ) -> Result<proto::GetStatsResponse, FfiError> {
     const OPERATION: &str = "get_stats";
     let async_id = server.async_id(request.request_async_id);
-    let task = track(server, request.track_handle, OPERATION)
+    let task = published_track(server, request.track_handle, OPERATION)
         .map(|track| async move { track.get_stats().await });
     answer(server, OPERATION, task, move |outcome| {
         let (stats, error) = match outcome {
@@ -106,6 +107,7 @@ fn own_local(server: &Server, track: Track) -> proto::OwnedTrack {
     let object = TrackObject {
         track: Slot::new(track),
         room: None,
+        published: Published::default(),
         ended: CancellationToken::new(),
     };
     let handle = server.handles().insert(Arc::new(object), Ownership::HOST);
@@ -123,9 +125,23 @@ fn track(server: &Server, handle: u64, operation: &'static str) -> Result<Track,
         .get(operation)
 }
 
+/// The track that is sent, the latest where it is published several times.
+fn published_track(
+    server: &Server,
+    handle: u64,
+    operation: &'static str,
+) -> Result<Track, FfiError> {
+    let object = server.handles().get::<TrackObject>(handle)?;
+    match object.published.tracks().pop() {
+        Some(latest) => Ok(latest.into()),
+        None => object.track.get(operation),
+    }
+}
+
 fn set_muted(server: &Arc<Server>, handle: u64, mute: bool) -> Result<bool, FfiError> {
-    let track = track(server, handle, "local_track_mute")?;
-    let track = LocalTrack::try_from(track).map_err(|_| {
+    let object = server.handles().get::<TrackObject>(handle)?;
+    let own = object.track.get("local_track_mute")?;
+    let own = LocalTrack::try_from(own).map_err(|_| {
         FfiError::field(
             "track_handle",
             handle,
@@ -134,12 +150,14 @@ fn set_muted(server: &Arc<Server>, handle: u64, mute: bool) -> Result<bool, FfiE
     })?;
     let runtime = server.runtime()?;
     let _inside = runtime.enter();
-    if mute {
-        track.mute();
-    } else {
-        track.unmute();
+    for track in iter::once(&own).chain(&object.published.tracks()) {
+        if mute {
+            track.mute();
+        } else {
+            track.unmute();
+        }
     }
-    Ok(track.is_muted())
+    Ok(own.is_muted())
 }
 
 fn set_enabled(server: &Arc<Server>, handle: u64, enabled: bool) -> Result<(), FfiError> {

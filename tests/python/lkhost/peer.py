@@ -34,6 +34,7 @@ from lkhost.subjects.overheard import Overheard  # noqa: E402
 from lkhost.subjects.pictures import Pictures  # noqa: E402
 from lkhost.subjects.platform import Platform  # noqa: E402
 from lkhost.subjects.publishing import Publishing  # noqa: E402
+from lkhost.subjects.requests import Requests  # noqa: E402
 from lkhost.subjects.rooms import Rooms  # noqa: E402
 from lkhost.subjects.secrets import Secrets  # noqa: E402
 from lkhost.subjects.sound import Sound  # noqa: E402
@@ -70,6 +71,7 @@ def operations() -> dict[str, Operation]:
         Secrets(held),
         Sound(held),
         Timing(held),
+        Requests(held),
     )
     found: dict[str, Operation] = {}
     for subject in subjects:

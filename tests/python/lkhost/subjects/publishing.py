@@ -140,6 +140,14 @@ class Publishing:
         if feed:
             await feed.stop()
 
+    async def publish_again(self, name: str, room: str, other: str, source: str, **options: Any) -> dict[str, Any]:
+        """Publishes a track of one room in another one too; the same source feeds it."""
+        return await publish(self.held, other, name, self.held.tracks[room, name], source, options)
+
+    async def withdraw(self, name: str, room: str) -> None:
+        """Unpublishes a track whose source goes on."""
+        await self.held.rooms[room].local_participant.unpublish_track(self.held.publications[room, name].sid)
+
     async def tone(
         self,
         name: str = "tone",
