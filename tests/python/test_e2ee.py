@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from lkhost import bitstreams
 from lkhost.driver import PeerError
 
 pytestmark = pytest.mark.xdist_group("video")
@@ -77,6 +78,68 @@ def test_layers_of_one_stream_are_seen_through_encryption(pair, codec):
     bob.call("see", count=10, width=640, height=360)
     bob.call("quality", quality=0)
     bob.call("see", count=5, width=160, height=90)
+
+
+# Frames that the host encoded itself
+
+
+@pytest.mark.stock_lacks(codec="AV1")
+@pytest.mark.parametrize("codec", CODECS)
+def test_pictures_that_the_host_encoded_are_seen_through_encryption(pair, codec):
+    alice, bob = pair.join(encryption=KEY)
+    assert _gcm(alice.call("publish_encoded", codec=codec))
+    bob.expect("track_subscribed", name="video", participant="alice")
+    bob.call("watch")
+    seen = bob.call("see", count=20, seconds=45, timeout=50)
+    assert {(one["width"], one["height"]) for one in seen} == {(bitstreams.WIDTH, bitstreams.HEIGHT)}
+    assert min(one["psnr"] for one in seen) >= 28
+    assert _states(bob, "alice") == _states(alice, "alice") == ["OK"]
+
+
+@pytest.mark.ours("subscriber")
+@pytest.mark.stock_lacks(codec="AV1")
+@pytest.mark.parametrize("codec", CODECS)
+def test_pictures_that_the_host_encoded_are_not_seen_with_another_key(pair, codec):
+    alice, bob = pair.join(encryption={**KEY, "ratchet_window": 0})
+    bob.call("set_key", key="wrong")
+    alice.call("publish_encoded", codec=codec)
+    bob.expect("track_subscribed", name="video", participant="alice")
+    bob.call("watch")
+    bob.expect("e2ee_state_changed", participant="alice", state="DECRYPTION_FAILED")
+    bob.call("figures", until={"frames_received": 15})
+    assert not bob.call("seen")["numbers"]
+    bob.call("set_key", key=KEY["key"])
+    seen = bob.call("see", count=10, seconds=45, timeout=50)
+    assert min(one["psnr"] for one in seen) >= 28
+    assert _states(bob, "alice") == ["DECRYPTION_FAILED", "OK"]
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("right", [True, False], ids=["right-key", "wrong-key"])
+def test_h265_passes_encrypted_though_nothing_here_decodes_it(stage, kind, right):
+    """What is in the packets: `libwebrtc/src/pipeline/transform/tests.rs`."""
+    alice, bob = (stage.join(kind, name, encryption={**KEY, "ratchet_window": 0}) for name in ("alice", "bob"))
+    if not right:
+        bob.call("set_key", key="wrong")
+    published = alice.call("publish_encoded", codec="H265")
+    assert published["mime_type"] == "video/h265"
+    assert _gcm(published)
+    bob.expect("track_subscribed", name="video", participant="alice")
+    bob.call("watch")
+    received = bob.call("figures", until={"frames_received": 45})
+    assert received["codec"]["mime_type"] == "video/H265"
+    assert int(received["inbound"]["frames_dropped"]) == 0
+    feedback = alice.call("encoder_feedback")
+    mean = feedback["bytes"] / feedback["accepted"]
+    # Tag, vector, its length and the key's index in each frame.
+    overhead = 30
+    assert int(received["inbound"]["bytes_received"]) >= (0.8 * mean + overhead) * int(received["inbound"]["frames_received"])
+    alice.expect("e2ee_state_changed", participant="alice", state="OK")
+    bob.expect("e2ee_state_changed", participant="alice", state="OK" if right else "DECRYPTION_FAILED")
+    if not right:
+        bob.call("set_key", key=KEY["key"])
+        bob.expect("e2ee_state_changed", participant="alice", state="OK")
+    assert _states(bob, "alice") == ([] if right else ["DECRYPTION_FAILED"]) + ["OK"]
 
 
 def test_each_participant_may_have_a_key_of_its_own(pair):
