@@ -1,6 +1,9 @@
 //! Devices that cannot be opened now are tried again: a sound server that was started anew is found by itself.
 
-use std::{thread, time::Duration};
+use std::{
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -9,18 +12,21 @@ use super::{settle_once, shares};
 /// From one try to the next.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The thread that tries, if there is one.
 struct Trying {
-    running: bool,
-    /// Something failed since its last try began.
+    /// Something failed since the last try began.
     needed: bool,
+    /// The thread that tries, if there is one.
+    thread: Option<JoinHandle<()>>,
+    /// That thread's number: one that has another is to end.
+    turn: u64,
 }
 
 static TRYING: Mutex<Trying> = Mutex::new(Trying {
-    running: false,
     needed: false,
+    thread: None,
+    turn: 0,
 });
-static HURRY: Condvar = Condvar::new();
+static ENDED: Condvar = Condvar::new();
 
 /// Tries again after a while, and on until everything is open that is wanted. One thread, which ends then.
 ///
@@ -28,30 +34,51 @@ static HURRY: Condvar = Condvar::new();
 pub(super) fn later() {
     let mut trying = TRYING.lock();
     trying.needed = true;
-    if trying.running || shares() == 0 {
-        return;
-    }
-    let spawned = thread::Builder::new()
-        .name("lk-devices".to_owned())
-        .spawn(run);
-    match spawned {
-        Ok(_) => trying.running = true,
-        Err(error) => log::warn!("audio devices: no thread to try again: {error}"),
+    trying.start();
+}
+
+/// Ends the thread: nobody has a share any more. Waits for the try that it is at, if it is.
+pub(super) fn end() {
+    let ending = {
+        let mut trying = TRYING.lock();
+        trying.turn += 1;
+        let ending = trying.thread.take();
+        // Somebody may have taken a share, and failed, meanwhile.
+        trying.start();
+        ending
+    };
+    ENDED.notify_all();
+    if ending.is_some_and(|thread| thread.join().is_err()) {
+        log::error!("the thread that opens devices again ended by a panic");
     }
 }
 
-/// Has the thread look at once whether it is still needed.
-pub(super) fn hurry() {
-    // Not between its look and its sleep.
-    let _trying = TRYING.lock();
-    HURRY.notify_all();
+impl Trying {
+    fn start(&mut self) {
+        if !self.needed || self.thread.is_some() || shares() == 0 {
+            return;
+        }
+        self.turn += 1;
+        let turn = self.turn;
+        let spawned = thread::Builder::new()
+            .name("lk-devices".to_owned())
+            .spawn(move || run(turn));
+        match spawned {
+            Ok(thread) => self.thread = Some(thread),
+            Err(error) => log::warn!("audio devices: no thread to try again: {error}"),
+        }
+    }
 }
 
-fn run() {
+fn run(turn: u64) {
     let mut told = String::new();
     let mut trying = TRYING.lock();
-    while trying.needed && shares() > 0 {
-        if !HURRY.wait_for(&mut trying, PAUSE).timed_out() {
+    while trying.turn == turn {
+        if !trying.needed || shares() == 0 {
+            trying.thread = None;
+            return;
+        }
+        if !ENDED.wait_for(&mut trying, PAUSE).timed_out() {
             continue;
         }
         trying.needed = false;
@@ -70,5 +97,4 @@ fn run() {
             }
         }
     }
-    trying.running = false;
 }

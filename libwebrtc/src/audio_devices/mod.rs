@@ -117,7 +117,7 @@ pub fn release() {
         wishes.shares == 0
     };
     if last {
-        again::hurry();
+        again::end();
         // Closing does not fail.
         let _ = settle();
     }
