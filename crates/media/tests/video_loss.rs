@@ -78,8 +78,9 @@ fn retransmission_saves_nine_of_ten_pictures_at_ten_percent_loss() {
             let outcome = run(&scenario);
             let name = format!("{} {}", scenario.codec, scenario.mode);
             println!(
-                "{name}: 10 % loss, RTT 50 ms: shown {:.1} %, delay {:?} / {:?}",
+                "{name}: 10 % loss, RTT 50 ms: shown {:.1} %, in full {:.1} %, delay {:?} / {:?}",
                 outcome.shown() * 100.0,
+                outcome.shown_in_full() * 100.0,
                 outcome.delay(0.5),
                 outcome.delay(0.95),
             );
@@ -99,8 +100,9 @@ fn without_retransmission_key_frames_bring_the_picture_back() {
             let outcome = run(&scenario);
             let name = format!("{} {}", scenario.codec, scenario.mode);
             println!(
-                "{name}: 1 % loss, not repeated: shown {:.1} %, key frames {}",
+                "{name}: 1 % loss, not repeated: shown {:.1} %, in full {:.1} %, key frames {}",
                 outcome.shown() * 100.0,
+                outcome.shown_in_full() * 100.0,
                 outcome.stats.keyframes
             );
             assert!(outcome.shown() >= 0.2, "{name}: {}", outcome.shown());

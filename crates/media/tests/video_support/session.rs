@@ -9,7 +9,7 @@ use lk_media::video::{
     VideoReceiveStats,
 };
 use lk_testkit::{Link, Network, start};
-use lk_types::{Codec, ScalabilityMode};
+use lk_types::{Codec, EncodedVideo, ScalabilityMode};
 
 use super::frames::{Encoder, tags};
 
@@ -54,12 +54,19 @@ pub(crate) struct Outcome {
     pub(crate) delays: Vec<Duration>,
     pub(crate) stats: VideoReceiveStats,
     pub(crate) pictures_sent: u64,
+    /// Of those that came out, how many in their highest layer.
+    pub(crate) full: u64,
     pub(crate) packets_lost_on_the_way: u64,
 }
 
 impl Outcome {
     pub(crate) fn shown(&self) -> f64 {
         self.frames.len() as f64 / self.pictures_sent as f64
+    }
+
+    /// As [`Self::shown`], those in their highest layer only.
+    pub(crate) fn shown_in_full(&self) -> f64 {
+        self.full as f64 / self.pictures_sent as f64
     }
 
     pub(crate) fn delay(&self, quantile: f64) -> Duration {
@@ -100,7 +107,7 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
     );
     let mut cache: HashMap<u64, RtpPacket> = HashMap::new();
     let mut sequence = scenario.first_sequence;
-    let mut expected: HashMap<u32, (Vec<u8>, Instant)> = HashMap::new();
+    let mut expected: HashMap<u32, (Vec<EncodedVideo>, Instant)> = HashMap::new();
     let mut asked: BTreeMap<u64, Instant> = BTreeMap::new();
     let mut seen: HashSet<u64> = HashSet::new();
     let mut highest = None;
@@ -111,6 +118,7 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
         delays: Vec::new(),
         stats: VideoReceiveStats::default(),
         pictures_sent: 0,
+        full: 0,
         packets_lost_on_the_way: 0,
     };
     let mut key_wanted = false;
@@ -124,11 +132,7 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
                 .first_timestamp
                 .wrapping_add(outcome.pictures_sent as u32 * 3_000);
             let layers = encoder.picture(std::mem::take(&mut key_wanted));
-            let whole: Vec<u8> = layers
-                .iter()
-                .flat_map(|layer| layer.payload.clone())
-                .collect();
-            expected.insert(timestamp, (whole, now));
+            expected.insert(timestamp, (layers.clone(), now));
             let mut put = |payload: &[u8], marker: bool, descriptor: Option<&[u8]>| {
                 let packet = RtpPacket {
                     sequence,
@@ -193,14 +197,32 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
             asked.retain(|sequence, _| *sequence > limit);
         }
         while let Some(frame) = buffer.poll(now) {
-            let (payload, captured) = &expected[&frame.timestamp];
+            let (layers, captured) = &expected[&frame.timestamp];
+            let given_numbers = tags(&frame.payload);
+            // Layers may be left out, whole ones.
+            let kept: Vec<&EncodedVideo> = layers
+                .iter()
+                .filter(|layer| {
+                    let number = tags(&layer.payload)[0].0;
+                    given_numbers.iter().any(|(one, _)| *one == number)
+                })
+                .collect();
+            let payload: Vec<u8> = kept
+                .iter()
+                .flat_map(|layer| layer.payload.clone())
+                .collect();
             assert!(
-                &frame.payload == payload,
-                "picture at {} is not what was sent: {:?}, sent {:?}",
+                frame.payload == payload,
+                "picture at {} is not what was sent: {given_numbers:?}",
                 frame.timestamp,
-                tags(&frame.payload),
-                tags(payload)
             );
+            let top = kept.last().expect("a layer");
+            if scenario.mode.spatial_layers > 1 {
+                assert_eq!(frame.spatial, top.layer.spatial);
+            }
+            if top.end_of_picture {
+                outcome.full += 1;
+            }
             assert_eq!(frame.layers.iter().sum::<usize>(), payload.len());
             for (index, (number, references)) in tags(&frame.payload).into_iter().enumerate() {
                 assert!(last_number < Some(number), "{number} after {last_number:?}");
@@ -214,7 +236,9 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
                 given.insert(number);
             }
             if frame.keyframe {
-                assert_eq!(frame.size, Some(told_size(scenario.codec)));
+                let (width, height) = told_size(scenario.codec);
+                let below = scenario.mode.spatial_layers - 1 - top.layer.spatial;
+                assert_eq!(frame.size, Some((width >> below, height >> below)));
             }
             outcome.delays.push(now - *captured);
             outcome.frames.push(frame);

@@ -1,5 +1,7 @@
 //! The buffer itself: order, gaps, patience.
 
+mod part;
+
 use std::time::{Duration, Instant};
 
 use lk_types::Codec;
@@ -8,10 +10,11 @@ use super::assemble::Assembler;
 use super::head::{Head, LayerHead};
 use super::packets::{Packets, Stored};
 use super::picture::{Found, Span, find};
-use super::references::{Loss, References};
+use super::references::{Loss, Picture, References};
 use super::wish::Wish;
 use super::{AssembledFrame, RtpPacket, VideoReceiveStats};
 use crate::video::error::PacketizeError;
+use part::Part;
 
 /// How much later a packet may come than those sent after it, where nothing says that it is missing.
 const OVERTAKING: Duration = Duration::from_millis(40);
@@ -47,7 +50,9 @@ impl Default for FrameBufferConfig {
 ///
 /// A picture is given as soon as it is complete and all before it are given or given up. A gap is waited for as long as
 /// retransmission may take. Then a picture that can do without what is missing is given; where there is none, the
-/// buffer wants a key frame, and takes what comes first: that, or the missing packets.
+/// buffer wants a key frame, and takes what comes first: that, or the missing packets. Of a picture of several spatial
+/// layers those are given that are complete and refer to nothing that is missing, from then on too, until the higher
+/// ones can be decoded again.
 #[derive(Debug)]
 pub struct FrameBuffer {
     codec: Codec,
@@ -69,6 +74,12 @@ pub struct FrameBuffer {
     loss: Option<Loss>,
     /// When waiting for the gap at `next` ends.
     patience_ends: Option<Instant>,
+    /// Highest spatial layer of the last picture given.
+    shown_layer: u8,
+    /// Pictures are given without their highest layers, which only a key picture brings back.
+    reduced: bool,
+    /// The timestamp of the picture right before `next`, if it was given without the rest of it, which may still come.
+    left: Option<u32>,
 }
 
 impl FrameBuffer {
@@ -98,6 +109,9 @@ impl FrameBuffer {
             moved: false,
             loss: None,
             patience_ends: None,
+            shown_layer: 0,
+            reduced: false,
+            left: None,
         })
     }
 
@@ -153,7 +167,7 @@ impl FrameBuffer {
     pub fn poll(&mut self, now: Instant) -> Option<AssembledFrame> {
         loop {
             self.patience_ends = None;
-            self.skip_padding();
+            self.skip_what_is_no_picture();
             match find(&self.packets, self.next) {
                 Found::Picture(span) => {
                     if self.may_lack_its_beginning(span, now) {
@@ -169,11 +183,16 @@ impl FrameBuffer {
                     self.wish_for(needed.then_some(now), now);
                     return None;
                 }
-                Found::Gap { since, before, .. } => {
-                    if !self.leave_gap(since, before, now) {
-                        return None;
+                Found::Gap { since, before, .. } => match self.leave_gap(since, before, now) {
+                    Left::Nothing => return None,
+                    Left::Packets => {}
+                    Left::Rest(part) => {
+                        if let Some(frame) = self.leave_rest(&part) {
+                            self.wish_for(None, now);
+                            return Some(frame);
+                        }
                     }
-                }
+                },
             }
         }
     }
@@ -227,6 +246,8 @@ impl FrameBuffer {
         self.moved = false;
         self.loss = None;
         self.patience_ends = None;
+        self.reduced = false;
+        self.left = None;
     }
 
     /// How long a gap is waited for where a later picture can do without it: two attempts to send it again.
@@ -258,10 +279,11 @@ impl FrameBuffer {
         self.packets.insert(stored.packet.sequence, stored);
     }
 
-    fn skip_padding(&mut self) {
+    /// Padding, and what came too late of a picture that was given without it.
+    fn skip_what_is_no_picture(&mut self) {
         let start = self.next;
         while let Some(stored) = self.packets.get(self.next) {
-            if stored.head.media {
+            if stored.head.media && self.left != Some(stored.packet.timestamp) {
                 break;
             }
             self.next += 1;
@@ -314,9 +336,30 @@ impl FrameBuffer {
             Some(loss) => self.references.after_loss(&picture, loss),
         };
         if !decodable {
+            if let Some(part) = self.part(span.first, Some(span.last)) {
+                return self.give_part(&part);
+            }
             self.references.withheld(&picture);
             return None;
         }
+        let frame = self.assemble(&[span], &picture, true)?;
+        self.references.given(&picture, self.loss.as_ref());
+        self.reduced = false;
+        Some(frame)
+    }
+
+    /// The frame of those packets, which make up the picture, or its lower layers only.
+    fn assemble(
+        &mut self,
+        spans: &[Span],
+        picture: &Picture,
+        whole: bool,
+    ) -> Option<AssembledFrame> {
+        let packets = || {
+            spans
+                .iter()
+                .flat_map(|span| self.packets.between(span.first, span.last))
+        };
         let Some(assembly) = self.assembler.assemble(packets()) else {
             self.references.forget();
             return None;
@@ -325,20 +368,24 @@ impl FrameBuffer {
         if !self.references.alive() && !assembly.keyframe {
             return None;
         }
-        let first = self.packets.get(span.first)?;
+        let first = packets().next()?;
         let mut frame = AssembledFrame {
             codec: self.codec,
             payload: assembly.payload,
             layers: assembly.layers,
             prefix: assembly.prefix,
             keyframe: assembly.keyframe,
-            size: assembly.size,
+            // AV1's sequence header tells the highest layer's.
+            size: picture
+                .layers
+                .size()
+                .or_else(|| assembly.size.filter(|_| whole || self.codec != Codec::Av1)),
             timestamp: first.packet.timestamp,
             spatial,
             temporal,
             first_arrival: first.packet.arrival,
             last_arrival: first.packet.arrival,
-            first_sequence: span.first,
+            first_sequence: first.packet.sequence,
             packets: 0,
             reordered: false,
         };
@@ -348,8 +395,8 @@ impl FrameBuffer {
             frame.packets += 1;
             frame.reordered |= stored.reordered;
         }
-        self.references.given(&picture, self.loss.as_ref());
-        if frame.keyframe {
+        self.shown_layer = spatial;
+        if frame.keyframe && whole {
             self.wish.fulfilled();
         }
         self.stats.frames += 1;
@@ -364,10 +411,11 @@ impl FrameBuffer {
         self.packets.drop_below(next);
         self.next = next;
         self.moved = true;
+        self.left = None;
     }
 
-    /// Decides about a gap at the head. True where the head has moved.
-    fn leave_gap(&mut self, since: Instant, before: Option<Span>, now: Instant) -> bool {
+    /// Decides about a gap at the head.
+    fn leave_gap(&mut self, since: Instant, before: Option<Span>, now: Instant) -> Left {
         let long = since + self.long_patience();
         let key = before.is_some_and(|span| {
             let packets = self.packets.between(span.first, span.last);
@@ -385,38 +433,44 @@ impl FrameBuffer {
         if now < patience {
             self.patience_ends = Some(patience);
             self.wish_for(Some(wish), now);
-            return false;
+            return Left::Nothing;
         }
-        match self.beyond(now) {
+        let beyond = self.beyond(long, now);
+        let part = before.and_then(|span| self.part(span.first, None));
+        // A later picture can do without; or the rest comes too late for any use.
+        if matches!(beyond, Beyond::Picture(..)) || now >= long {
+            if let Some(part) = part {
+                return Left::Rest(part);
+            }
+        } else if part.is_some() {
+            self.patience_ends = Some(long);
+        }
+        match beyond {
             Beyond::Picture(start, loss) => {
                 self.count_dropped(start);
                 self.advance(start);
                 self.at_boundary = true;
                 self.loss = Some(loss);
-                true
+                return Left::Packets;
             }
             Beyond::Wait(until) => {
-                self.patience_ends = Some(until);
+                self.patience_ends = Some(self.patience_ends.map_or(until, |end| end.min(until)));
                 self.wish_for(Some(until.max(long)), now);
-                false
             }
-            Beyond::Arriving => {
-                self.wish_for(None, now);
-                false
-            }
-            Beyond::Nothing => {
-                self.wish_for(Some(wish), now);
-                false
-            }
+            Beyond::Arriving => self.wish_for(None, now),
+            Beyond::Nothing => self.wish_for(Some(wish), now),
         }
+        Left::Nothing
     }
 
-    /// The first picture behind the gap that can do without what is missing.
-    fn beyond(&self, now: Instant) -> Beyond {
+    /// The first picture behind the gap that can do without what is missing; from `long` on one that can in its lower
+    /// layers only.
+    fn beyond(&self, long: Instant, now: Instant) -> Beyond {
         let mut loss = Loss {
             discardable: true,
             ..Loss::default()
         };
+        let mut reduced = None;
         let mut before: Option<&Stored> = None;
         let mut next = self.next;
         for (sequence, stored) in self.packets.from(self.next) {
@@ -426,12 +480,18 @@ impl FrameBuffer {
             let another = before.is_none_or(|before| {
                 before.packet.timestamp != stored.packet.timestamp || !before.head.media
             });
-            let begins = stored.head.starts && (another || gap > 0) && sequence > self.next;
+            let begins = stored.head.starts
+                && (another || gap > 0)
+                && sequence > self.next
+                && self.left != Some(stored.packet.timestamp);
             if begins {
                 match self.candidate(sequence, &loss, now) {
                     Candidate::Decodable => return Beyond::Picture(sequence, loss),
                     Candidate::Wait(until) => return Beyond::Wait(until),
                     Candidate::Arriving => return Beyond::Arriving,
+                    Candidate::Reduced => {
+                        reduced.get_or_insert_with(|| (sequence, loss.clone()));
+                    }
                     Candidate::Useless => {}
                 }
             }
@@ -441,7 +501,11 @@ impl FrameBuffer {
             }
             before = Some(stored);
         }
-        Beyond::Nothing
+        match reduced {
+            Some((start, loss)) if now >= long => Beyond::Picture(start, loss),
+            Some(_) => Beyond::Wait(long),
+            None => Beyond::Nothing,
+        }
     }
 
     /// Whether a picture that begins there can be given, or is worth waiting for.
@@ -458,12 +522,12 @@ impl FrameBuffer {
         let picture = self
             .references
             .picture(self.packets.between(span.first, span.last));
-        if !self.references.after_loss(&picture, loss) {
-            return Candidate::Useless;
-        }
-        match found {
-            Found::Picture(_) => Candidate::Decodable,
-            Found::Open(_) => Candidate::Arriving,
+        let serves = self.references.after_loss(&picture, loss);
+        let end = match found {
+            Found::Picture(_) if serves => return Candidate::Decodable,
+            Found::Picture(span) => Some(span.last),
+            Found::Open(_) if serves => return Candidate::Arriving,
+            Found::Open(_) => return Candidate::Useless,
             Found::Gap { since, .. } => {
                 let patience = if picture.key {
                     self.long_patience()
@@ -471,11 +535,19 @@ impl FrameBuffer {
                     self.patience()
                 };
                 if now < since + patience {
-                    Candidate::Wait(since + patience)
-                } else {
-                    Candidate::Useless
+                    return if serves {
+                        Candidate::Wait(since + patience)
+                    } else {
+                        Candidate::Useless
+                    };
                 }
+                None
             }
+        };
+        match self.part(start, end) {
+            Some(part) if self.is_enough(&part) => Candidate::Decodable,
+            Some(_) => Candidate::Reduced,
+            None => Candidate::Useless,
         }
     }
 
@@ -511,7 +583,8 @@ impl FrameBuffer {
     }
 
     fn wish_for(&mut self, from: Option<Instant>, now: Instant) {
-        self.wish.need(from, now);
+        let reduced = (self.reduced && self.references.alive()).then_some(now);
+        self.wish.need(reduced.or(from), now);
     }
 
     /// Too much waits: goes on at the last key picture of which the beginning is there.
@@ -535,6 +608,16 @@ impl FrameBuffer {
     }
 }
 
+/// What comes of a gap at the head.
+enum Left {
+    /// It is still waited for.
+    Nothing,
+    /// The head is now behind it.
+    Packets,
+    /// What can be decoded of the picture in which it lies is to be given, the rest given up.
+    Rest(Part),
+}
+
 /// What lies behind a gap.
 enum Beyond {
     /// A complete picture that can be decoded, beginning there.
@@ -555,6 +638,8 @@ enum Candidate {
     Wait(Instant),
     /// It would, and is still arriving.
     Arriving,
+    /// Its lower layers would, which show less than the last picture did.
+    Reduced,
     /// It would not, or will not be complete.
     Useless,
 }

@@ -17,6 +17,8 @@ pub(super) struct Head {
     pub(super) media: bool,
     /// Certainly the first packet of a picture, or with layers of a layer frame.
     pub(super) starts: bool,
+    /// Certainly the last packet of a layer frame.
+    pub(super) ends: bool,
     /// Belongs to a key picture; not every packet of one says so.
     pub(super) key: bool,
     /// Belongs to a picture that no other refers to.
@@ -67,6 +69,7 @@ impl Head {
                 let (descriptor, _, _) = Vp9Descriptor::parse(payload)?;
                 Self {
                     starts: descriptor.start,
+                    ends: descriptor.end,
                     key: descriptor.is_key(),
                     layer: LayerHead::Vp9(descriptor),
                     ..media
@@ -74,11 +77,14 @@ impl Head {
             }
             Codec::Av1 => {
                 let facts = av1::facts(payload)?;
-                let begins = descriptor
+                let (begins, ends) = descriptor
                     .and_then(|bytes| Mandatory::parse(bytes).ok())
-                    .is_some_and(|mandatory| mandatory.start_of_frame);
+                    .map_or((false, false), |mandatory| {
+                        (mandatory.start_of_frame, mandatory.end_of_frame)
+                    });
                 Self {
                     starts: !facts.continues && (facts.new_sequence || begins),
+                    ends: !facts.continued && ends,
                     key: facts.new_sequence,
                     ..media
                 }
@@ -92,6 +98,7 @@ impl Head {
         Self {
             media: true,
             starts: facts.starts,
+            ends: false,
             key: facts.key,
             discardable: facts.discardable,
             layer: LayerHead::None,

@@ -4,6 +4,7 @@ mod assemble;
 mod buffer;
 mod head;
 mod history;
+mod layers;
 mod packets;
 mod picture;
 mod references;
@@ -52,7 +53,8 @@ pub struct AssembledFrame {
     pub size: Option<(u32, u32)>,
     /// RTP timestamp.
     pub timestamp: u32,
-    /// Highest spatial layer it holds, where the packets tell.
+    /// Highest spatial layer it holds, where the packets tell. May be lower than what was sent: layers that are missing, or
+    /// refer to something that is, are left out.
     pub spatial: u8,
     /// Temporal layer, where the packets tell.
     pub temporal: u8,
@@ -75,6 +77,8 @@ pub struct VideoReceiveStats {
     pub frames: u64,
     /// Of these, key pictures.
     pub keyframes: u64,
+    /// Of these, such as lack the highest spatial layers that were sent.
+    pub frames_reduced: u64,
     /// Pictures of which something came, and that were not given: incomplete, or their references are missing.
     pub frames_dropped: u64,
     /// Packets that were taken in, without duplicates, late and damaged ones.

@@ -21,6 +21,17 @@ pub(super) struct Picture {
     pub(super) layers: Layers,
 }
 
+impl Picture {
+    /// The picture of those layer frames alone that are wanted.
+    pub(super) fn keep(&mut self, wanted: &[bool]) {
+        match &mut self.layers {
+            Layers::None | Layers::Vp8(_) => {}
+            Layers::Vp9(picture) => picture.keep(wanted),
+            Layers::Described(picture) => picture.keep(wanted),
+        }
+    }
+}
+
 /// What they tell about references.
 #[derive(Clone, Debug)]
 pub(super) enum Layers {
@@ -38,6 +49,14 @@ impl Layers {
             Self::Vp8(descriptor) => Some((descriptor.temporal?, 0)),
             Self::Vp9(picture) => Some(picture.place()),
             Self::Described(picture) => Some(picture.place()),
+        }
+    }
+
+    /// Width and height of the highest spatial layer, where told beside the codec's own bytes.
+    pub(super) fn size(&self) -> Option<(u32, u32)> {
+        match self {
+            Self::Described(picture) => picture.size(),
+            _ => None,
         }
     }
 
@@ -153,6 +172,29 @@ impl References {
             }
             Layers::Described(picture) => self.described.has_references(picture),
         }
+    }
+
+    /// For each layer frame of the picture, whether it can be decoded from what was given and those before it; nothing
+    /// where the packets do not tell of frames and references.
+    pub(super) fn decodable(&self, picture: &Picture) -> Vec<bool> {
+        // Without the lower layers of a key picture nothing says how it begins.
+        let begins = picture.layers.lowest() <= self.lowest;
+        if picture.key && !begins || !picture.key && !self.alive {
+            return Vec::new();
+        }
+        match &picture.layers {
+            Layers::None | Layers::Vp8(_) => Vec::new(),
+            Layers::Vp9(layers) => self.vp9.decodable(layers, picture.key).collect(),
+            Layers::Described(layers) => self.described.decodable(layers, picture.key).collect(),
+        }
+    }
+
+    /// The picture, of which not everything could be used, goes to the decoder.
+    pub(super) fn given_in_part(&mut self, picture: &Picture) {
+        let lowest = self.lowest;
+        self.given(picture, None);
+        self.lowest = lowest;
+        self.whole = false;
     }
 
     /// The picture goes to the decoder; `loss` is what was lost right before it.

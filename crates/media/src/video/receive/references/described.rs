@@ -35,6 +35,19 @@ impl DescribedPicture {
     pub(super) fn lowest(&self) -> u8 {
         self.frames.first().map_or(0, |(_, frame)| frame.spatial)
     }
+
+    /// Width and height of its highest layer, where it brings a structure that tells.
+    pub(super) fn size(&self) -> Option<(u32, u32)> {
+        let (_, spatial) = self.place();
+        let sizes = &self.structure.as_ref()?.sizes;
+        sizes.get(usize::from(spatial)).copied()
+    }
+
+    /// The picture of those frames alone that are wanted.
+    pub(super) fn keep(&mut self, wanted: &[bool]) {
+        let mut wanted = wanted.iter();
+        self.frames.retain(|_| wanted.next() == Some(&true));
+    }
 }
 
 impl State {
@@ -66,15 +79,27 @@ impl State {
 
     /// Whether all that the picture's frames refer to was given, or comes with it.
     pub(super) fn has_references(&self, picture: &DescribedPicture) -> bool {
+        self.decodable(picture, false).all(|decodable| decodable)
+    }
+
+    /// For each of the picture's frames, whether all that it refers to was given or is such a frame itself. What comes
+    /// with a key picture refers to nothing before it.
+    pub(super) fn decodable(
+        &self,
+        picture: &DescribedPicture,
+        key: bool,
+    ) -> impl Iterator<Item = bool> {
         let mut own = Vec::with_capacity(picture.frames.len());
-        picture.frames.iter().all(|(number, frame)| {
+        picture.frames.iter().map(move |(number, frame)| {
             let at = self.number.place(*number, 16);
-            let has = frame.references.iter().all(|distance| {
+            let decodable = frame.references.iter().all(|distance| {
                 let wanted = at - i64::from(*distance);
-                own.contains(&wanted) || self.given.contains(wanted)
+                own.contains(&wanted) || !key && self.given.contains(wanted)
             });
-            own.push(at);
-            has
+            if decodable {
+                own.push(at);
+            }
+            decodable
         })
     }
 

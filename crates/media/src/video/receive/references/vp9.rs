@@ -58,6 +58,12 @@ impl Vp9Picture {
         self.frames.first().map_or(0, |frame| frame.spatial)
     }
 
+    /// The picture of those frames alone that are wanted.
+    pub(super) fn keep(&mut self, wanted: &[bool]) {
+        let mut wanted = wanted.iter();
+        self.frames.retain(|_| wanted.next() == Some(&true));
+    }
+
     fn id(&self) -> Option<(u16, u32)> {
         let first = self.frames.first()?;
         Some((
@@ -73,25 +79,35 @@ impl State {
         Some(self.picture.place(id, bits))
     }
 
-    /// Whether the picture is the next one by its ID.
+    /// Whether the picture is the next one by its ID, and nothing below its lowest frame was lost of itself.
     pub(super) fn follows(&self, picture: &Vp9Picture) -> bool {
+        let stands = picture.frames.first().is_some_and(|one| !one.inter_layer);
         match (self.at(picture), self.picture.last()) {
-            (Some(at), Some(last)) => at == last + 1,
+            (Some(at), Some(last)) => at == last + 1 && stands,
             _ => false,
         }
     }
 
     /// Whether all that the picture's frames refer to was given.
     pub(super) fn has_references(&self, picture: &Vp9Picture) -> bool {
-        let Some(at) = self.at(picture) else {
-            return false;
-        };
+        self.decodable(picture, false).all(|decodable| decodable)
+    }
+
+    /// For each of the picture's frames, whether all that it refers to was given or is such a frame itself. What comes
+    /// with a key picture refers to nothing before it.
+    pub(super) fn decodable(&self, picture: &Vp9Picture, key: bool) -> impl Iterator<Item = bool> {
+        let at = self.at(picture);
         let mut below = None;
-        picture.frames.iter().all(|frame| {
+        picture.frames.iter().map(move |frame| {
             let lower = frame.inter_layer.then(|| frame.spatial.checked_sub(1));
             let has_lower = lower.is_none_or(|lower| lower.is_some() && lower == below);
-            below = Some(frame.spatial);
-            has_lower && (!frame.inter_picture || self.has_pictures(frame, at))
+            let decodable = at.is_some_and(|at| {
+                has_lower && (!frame.inter_picture || !key && self.has_pictures(frame, at))
+            });
+            if decodable {
+                below = Some(frame.spatial);
+            }
+            decodable
         })
     }
 

@@ -1,6 +1,6 @@
 //! Golden bitstreams with layers, what is right to show of them, and their way through packets, frame buffer and decoder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -124,6 +124,36 @@ impl Film {
             .map(layers)
             .collect();
         pictures.expect("every picture shows something")
+    }
+
+    /// The film several times over; each time begins with a key picture.
+    pub(crate) fn repeated(mut self, times: usize) -> Self {
+        self.pictures = vec![self.pictures; times].concat();
+        for pictures in &mut self.whole {
+            *pictures = vec![std::mem::take(pictures); times].concat();
+        }
+        self
+    }
+
+    /// The pictures that can be shown without the lost layer frames (picture, spatial layer), and in which layer: the
+    /// highest one of which everything that it refers to, directly or not, is there.
+    pub(crate) fn showable(&self, lost: &BTreeSet<(u32, u8)>) -> BTreeMap<u32, u8> {
+        let mut good: Vec<bool> = Vec::new();
+        let mut out = BTreeMap::new();
+        for (number, frames) in self.pictures.iter().enumerate() {
+            let number = number as u32;
+            for frame in frames {
+                let at = good.len();
+                let mut references = frame.layer.references.iter();
+                let fine = !lost.contains(&(number, frame.layer.spatial))
+                    && references.all(|distance| good[at - usize::from(*distance)]);
+                good.push(fine);
+                if fine {
+                    out.insert(number, frame.layer.spatial);
+                }
+            }
+        }
+        out
     }
 }
 

@@ -1,12 +1,10 @@
 //! Golden bitstreams with layers, as a selective forwarder passes them on: each picture that is shown is, sample by
-//! sample, what the decoder makes of the whole stream of its layer. In virtual time.
-
-mod layered;
+//! sample, what the decoder makes of the whole stream of its layer.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use layered::{COUNT, FRAME, Film, KEY_INTERVAL, STREAMS, Sent, Viewer, needed, packets};
+use super::film::{COUNT, FRAME, Film, KEY_INTERVAL, STREAMS, Sent, Viewer, needed, packets};
 use lk_types::InterLayer;
 
 const RTT: Duration = Duration::from_millis(50);
