@@ -1,9 +1,13 @@
 //! Smaller pictures or fewer of them, where the bitrate is too low for what was captured (W3C
 //! `RTCDegradationPreference`).
 
+mod effort;
+
 use std::time::{Duration, Instant};
 
 use lk_types::Codec;
+
+use effort::Effort;
 
 /// What to keep while the bitrate is too low.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -94,6 +98,11 @@ const UP_AFTER: Duration = Duration::from_secs(3);
 /// A step down follows where so many percent are not reached, this long after the last change.
 const DOWN_MARGIN: u64 = 90;
 const DOWN_AFTER: Duration = Duration::from_secs(1);
+/// Where there is less than a half of what the step needs for so long, the path has become another one: all steps down
+/// are taken together, to the first that needs no more than twice what there is. While a queue empties there is less
+/// for a moment than the path carries.
+const FALL: u64 = 2;
+const FALL_AFTER: Duration = Duration::from_millis(200);
 
 /// Chooses size and frame rate by the bitrate, without going back and forth.
 #[derive(Clone, Debug)]
@@ -104,6 +113,9 @@ pub struct Degradation {
     changed: Option<Instant>,
     /// Since when the bitrate allows the next better step.
     enough_since: Option<Instant>,
+    /// Since when there is far too little for this step.
+    fallen_since: Option<Instant>,
+    effort: Effort,
 }
 
 impl Degradation {
@@ -116,6 +128,8 @@ impl Degradation {
             step: 0,
             changed: None,
             enough_since: None,
+            fallen_since: None,
+            effort: Effort::default(),
         }
     }
 
@@ -140,13 +154,26 @@ impl Degradation {
                     .unwrap_or(steps.len() - 1);
                 self.changed = Some(now);
             }
-            Some(changed) => self.move_on(steps, bitrate, pixels, now, changed),
+            Some(changed) => {
+                let step = self.step;
+                self.effort
+                    .weigh(bitrate, self.needed(steps[step], pixels), now);
+                self.move_on(steps, bitrate, pixels, now, changed);
+                if self.step != step {
+                    self.effort.begin();
+                }
+            }
         }
         let (scale, (up, down)) = steps[self.step];
         Adaptation {
             scale,
             fps: (fps * up / down).max(fps.min(LEAST_FPS)),
         }
+    }
+
+    /// What became of a picture: whether the encoder left it out for want of bits.
+    pub fn encoded(&mut self, left_out: bool) {
+        self.effort.count(left_out);
     }
 
     /// Something was taken away.
@@ -170,11 +197,25 @@ impl Degradation {
         now: Instant,
         changed: Instant,
     ) {
-        let needs = |step: usize| self.needed(steps[step], pixels);
+        let mut all = [0; BOTH.len()];
+        for (needs, step) in all.iter_mut().zip(steps) {
+            *needs = self.needed(*step, pixels) * self.effort.percent() / 100;
+        }
+        let needs = |step: usize| all[step];
         let short = bitrate < needs(self.step) * DOWN_MARGIN / 100;
+        if bitrate >= needs(self.step) / FALL {
+            self.fallen_since = None;
+        }
         if short && self.step + 1 < steps.len() {
             self.enough_since = None;
-            if now >= changed + DOWN_AFTER {
+            if bitrate < needs(self.step) / FALL {
+                if now >= *self.fallen_since.get_or_insert(now) + FALL_AFTER {
+                    self.step = (self.step + 1..steps.len() - 1)
+                        .find(|step| needs(*step) <= bitrate * FALL)
+                        .unwrap_or(steps.len() - 1);
+                    (self.changed, self.fallen_since) = (Some(now), None);
+                }
+            } else if now >= changed + DOWN_AFTER {
                 self.step += 1;
                 self.changed = Some(now);
             }
@@ -294,10 +335,10 @@ mod tests {
         };
         assert_eq!(at(1_500_000, 0), (1, 1));
         assert_eq!(at(550_000, 100), (1, 1), "within the margin");
-        assert_eq!(at(150_000, 500), (1, 1), "too soon");
-        assert_eq!(at(150_000, 1_000), (3, 4));
-        assert_eq!(at(150_000, 1_500), (3, 4));
-        assert_eq!(at(150_000, 2_000), (1, 2));
+        assert_eq!(at(400_000, 500), (1, 1), "too soon");
+        assert_eq!(at(400_000, 1_000), (3, 4));
+        assert_eq!(at(180_000, 1_500), (3, 4), "too soon");
+        assert_eq!(at(180_000, 2_000), (1, 2));
         // Just above what the next step needs: stays.
         assert_eq!(at(370_000, 9_000), (1, 2));
         assert_eq!(at(370_000, 19_000), (1, 2));
@@ -306,6 +347,63 @@ mod tests {
         assert_eq!(at(1_500_000, 23_000), (3, 4));
         assert_eq!(at(1_500_000, 26_100), (3, 4));
         assert_eq!(at(1_500_000, 29_100), (1, 1));
+    }
+
+    #[test]
+    fn a_fall_takes_all_steps_together() {
+        let begin = start();
+        let mut degradation =
+            Degradation::new(DegradationPreference::MaintainFramerate, Codec::Vp8);
+        let mut at = |bitrate, millis| {
+            let now = begin + Duration::from_millis(millis);
+            degradation.adapt(bitrate, HD, 30, now).scale
+        };
+        assert_eq!(at(2_500_000, 0), (1, 1));
+        assert_eq!(at(105_000, 10_000), (1, 1));
+        assert_eq!(at(105_000, 10_200), (1, 2));
+        // The queue is empty: as much as the path carries.
+        assert_eq!(at(270_000, 11_000), (1, 2));
+        assert_eq!(at(270_000, 20_000), (1, 2));
+        // Not for a moment.
+        assert_eq!(at(60_000, 20_100), (1, 2));
+        assert_eq!(at(270_000, 20_200), (1, 2));
+        assert_eq!(at(60_000, 20_250), (1, 2));
+        assert_eq!(at(10_000, 20_450), (1, 6));
+    }
+
+    #[test]
+    fn pictures_that_take_more_than_others_become_smaller_and_try_again_later() {
+        let begin = start();
+        let mut degradation =
+            Degradation::new(DegradationPreference::MaintainFramerate, Codec::Vp8);
+        let mut number = 0;
+        let mut course = |seconds, leaves_out: fn((u32, u32)) -> bool| {
+            let mut scale = (1, 1);
+            for _ in 0..seconds * 30 {
+                let now = begin + Duration::from_millis(number * 100 / 3);
+                scale = degradation.adapt(270_000, HD, 30, now).scale;
+                degradation.encoded(number % 3 == 0 && leaves_out(scale));
+                number += 1;
+            }
+            scale
+        };
+        assert_eq!(course(1, |_| false), (1, 2));
+        assert_eq!(course(4, |scale| scale == (1, 2)), (3, 8));
+        assert_eq!(course(4, |scale| scale == (1, 2)), (3, 8));
+        assert_eq!(course(60, |_| false), (1, 2));
+    }
+
+    #[test]
+    fn what_is_left_out_although_there_is_plenty_says_nothing() {
+        let mut degradation =
+            Degradation::new(DegradationPreference::MaintainFramerate, Codec::Vp8);
+        for number in 0..300 {
+            let now = start() + Duration::from_millis(number * 100 / 3);
+            let bitrate = if number < 200 { u64::MAX } else { 2_500_000 };
+            let scale = degradation.adapt(bitrate, HD, 30, now).scale;
+            degradation.encoded(true);
+            assert_eq!(scale, (1, 1));
+        }
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(super) struct Encoding {
     limiter: FrameLimiter,
     meter: FramerateMeter,
     keyframes: KeyFrames,
+    /// Whether the encoder left out the latest picture that it was given.
+    left_out: Option<bool>,
     rotation: Rotation,
     scaled: I420Picture,
     output: Vec<EncodedVideo>,
@@ -98,6 +100,7 @@ impl Encoding {
             limiter: FrameLimiter::default(),
             meter: FramerateMeter::default(),
             keyframes: KeyFrames::new(),
+            left_out: None,
             rotation: Rotation::None,
             scaled: I420Picture::default(),
             output: Vec::new(),
@@ -142,6 +145,11 @@ impl Encoding {
         self.keyframes.awaits_first()
     }
 
+    /// Whether the encoder left out the latest picture, where it was given it.
+    pub(super) fn left_out(&self) -> Option<bool> {
+        self.left_out
+    }
+
     /// The size of its pictures for one of the source's, before bandwidth has its say.
     pub(super) fn size(&self, source: (u32, u32)) -> (u32, u32) {
         let by = self.params.scale_down_by.max(1.0);
@@ -179,6 +187,7 @@ impl Encoding {
         bitrate: u64,
     ) -> Option<OutgoingFrame> {
         let captured = wanted.captured;
+        self.left_out = None;
         if !self.params.active || bitrate == 0 {
             self.encoder = None;
             self.stats.active = false;
@@ -236,6 +245,7 @@ impl Encoding {
             self.encoder = None;
             return None;
         }
+        self.left_out = Some(self.output.is_empty());
         self.stats.encode_time += began.elapsed();
         self.stats.implementation = active.encoder.implementation();
         self.stats.framerate = framerate;

@@ -232,6 +232,11 @@ impl<F: FnMut(OutgoingFrame) -> bool> Worker<F> {
             };
             goes_on &= (self.out)(frame);
         }
+        if let (Some(degradation), [encoding]) = (&mut self.degradation, &self.encodings[..])
+            && let Some(left_out) = encoding.left_out()
+        {
+            degradation.encoded(left_out);
+        }
         let limitation = if limited {
             Limitation::Bandwidth
         } else {
