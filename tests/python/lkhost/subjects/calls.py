@@ -96,7 +96,8 @@ class Calls:
                 call = message.perform_rpc
                 call.local_participant_handle = self.held.rooms[room].local_participant._ffi_handle.handle
                 call.destination_identity, call.method, call.payload = to, method, str(number)
-                call.response_timeout_ms = call.max_round_trip_latency_ms = 60_000
+                # The method may take what is left of the first behind the second.
+                call.response_timeout_ms, call.max_round_trip_latency_ms = 120_000, 60_000
                 numbers[ask(message).perform_rpc.async_id] = number
             wrong = []
             while numbers:
