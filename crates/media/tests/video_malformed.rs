@@ -137,6 +137,33 @@ fn endless_packets_of_one_picture_are_bounded() {
 }
 
 #[test]
+fn a_picture_of_many_layer_frames_and_gaps_costs_no_more_than_its_packets() {
+    // VP9 with picture ID, layers and flexible mode, a layer frame in each packet: a key picture, then such as refer to
+    // the picture before. Were each of them looked at from each gap, this would take hours.
+    let key: Arc<[u8]> = [0xbc, 0x81, 0x00, 0x00, 1].into();
+    let delta: Arc<[u8]> = [0xfc, 0x81, 0x01, 0x00, 0x02, 1].into();
+    let mut buffer = FrameBuffer::new(Codec::Vp9, FrameBufferConfig::default()).unwrap();
+    let mut now = start();
+    let mut given = 0;
+    for number in 0..2_000_u64 {
+        let first = number == 0;
+        let packet = RtpPacket {
+            sequence: number * 2,
+            timestamp: u32::from(!first),
+            marker: first,
+            arrival: now,
+            payload: if first { &key } else { &delta }.clone(),
+            descriptor: None,
+        };
+        buffer.push(packet, now);
+        given += u32::from(buffer.poll(now).is_some());
+        now += Duration::from_millis(1);
+    }
+    assert_eq!(given, 1);
+    assert!(buffer.queued().0 <= 4_096);
+}
+
+#[test]
 fn frames_that_cannot_be_sent_are_errors() {
     assert_eq!(
         Packetizer::new(Codec::Opus, PacketizerConfig::default()).err(),

@@ -485,7 +485,7 @@ impl FrameBuffer {
                 && sequence > self.next
                 && self.left != Some(stored.packet.timestamp);
             if begins {
-                match self.candidate(sequence, &loss, now) {
+                match self.candidate(sequence, another, &loss, now) {
                     Candidate::Decodable => return Beyond::Picture(sequence, loss),
                     Candidate::Wait(until) => return Beyond::Wait(until),
                     Candidate::Arriving => return Beyond::Arriving,
@@ -508,8 +508,9 @@ impl FrameBuffer {
         }
     }
 
-    /// Whether a picture that begins there can be given, or is worth waiting for.
-    fn candidate(&self, start: u64, loss: &Loss, now: Instant) -> Candidate {
+    /// Whether a picture that begins there can be given, or is worth waiting for; if its `first` packet that came is the
+    /// one, also some of its layers.
+    fn candidate(&self, start: u64, first: bool, loss: &Loss, now: Instant) -> Candidate {
         let found = find(&self.packets, start);
         let (Found::Picture(span)
         | Found::Open(Some(span))
@@ -544,7 +545,8 @@ impl FrameBuffer {
                 None
             }
         };
-        match self.part(start, end) {
+        // Once for each picture, however many gaps there are in it.
+        match first.then(|| self.part(start, end)).flatten() {
             Some(part) if self.is_enough(&part) => Candidate::Decodable,
             Some(_) => Candidate::Reduced,
             None => Candidate::Useless,
