@@ -92,8 +92,8 @@ def test_what_others_say_is_played(kind, sound, hosts, stage):
     bob.call("choose", loudspeaker="yard")
     alice.call("publish_tone", frequencies=[440.0])
     bob.expect("track_subscribed", participant="alice")
-    heard = sound.hear("yard.monitor", 440.0)
-    assert abs(heard.level - -13.5) < 1.5
+    # A window may hold the tone's beginning, or a hole of a disturbed machine's: the next one is looked at.
+    sound.hear("yard.monitor", 440.0, level=-13.5)
     # Another loudspeaker, while it plays.
     bob.call("choose", loudspeaker="hall")
     sound.hear("hall.monitor", 440.0)
@@ -160,6 +160,33 @@ def test_a_sound_server_that_ends_and_comes_back_is_found_by_itself(kind, mortal
     alice.call("acquire_audio")
     alice.call("release_audio")
     assert alice.usage()["threads"] <= threads + 1
+
+
+def test_a_device_that_was_pulled_out_can_be_chosen_again(kind, mortal, hosts, stage):
+    """The sound server goes on with its default meanwhile, and does not go back by itself."""
+    alice, bob = hosts(mortal.address), stage.join("stock", "bob")
+    stage.enter(alice, "alice")
+    alice.call("acquire_audio")
+    alice.call("choose", microphone="hall.monitor", loudspeaker="yard")
+    alice.call("publish_microphone")
+    bob.expect("track_subscribed", name="tone")
+    bob.call("listen")
+    bob.call("publish_tone", frequencies=[1000.0])
+    alice.expect("track_subscribed", participant="bob")
+    with mortal.playing("hall", 440.0):
+        bob.call("hear", frequencies=[440.0], timeout=30)
+        mortal.hear("yard.monitor", 1000.0)
+        mortal.pull_out("yard")
+        mortal.pull_out("hall")
+    # Which microphone is it now? The one by the loudspeaker.
+    bob.call("hear", frequencies=[1000.0], tolerance_db=6, timeout=30)
+    assert [name for _, _, name in alice.call("audio_devices")["loudspeakers"]] == ["desk"]
+    mortal.put_in("yard")
+    mortal.put_in("hall")
+    alice.call("choose", microphone="hall.monitor", loudspeaker="yard")
+    with mortal.playing("hall", 880.0):
+        bob.call("hear", frequencies=[880.0], timeout=30)
+        mortal.hear("yard.monitor", 1000.0)
 
 
 def test_a_microphone_is_not_opened_later_where_starting_it_failed(kind, mortal, hosts, stage):

@@ -12,6 +12,12 @@ impl Stream {
     pub fn is_running(&self) -> bool {
         match self.0 {}
     }
+
+    /// Whether the server moved it to another device than it was opened for.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        match self.0 {}
+    }
 }
 
 pub(crate) fn list() -> Result<Devices, DeviceError> {

@@ -136,6 +136,7 @@ pub fn shares() -> u32 {
 pub fn choose_microphone(id: &str) -> Result<(), AudioDeviceError> {
     find("microphone", &list()?.microphones, id)?;
     WISHES.lock().microphone = Some(id.to_owned());
+    OPEN.lock().recording.come_back();
     Ok(settle().recording?)
 }
 
@@ -146,6 +147,7 @@ pub fn choose_microphone(id: &str) -> Result<(), AudioDeviceError> {
 pub fn choose_loudspeaker(id: &str) -> Result<(), AudioDeviceError> {
     find("loudspeaker", &list()?.loudspeakers, id)?;
     WISHES.lock().loudspeaker = Some(id.to_owned());
+    OPEN.lock().playing.come_back();
     Ok(settle().playing?)
 }
 
@@ -325,6 +327,11 @@ impl Slot {
         self.0
             .as_ref()
             .is_some_and(|(_, stream)| stream.is_running())
+    }
+
+    /// Closes a device that the system has put in the place of the one that was opened.
+    fn come_back(&mut self) {
+        self.0.take_if(|(_, stream)| stream.is_elsewhere());
     }
 
     /// Has the wanted device open, and no other.

@@ -34,9 +34,7 @@ class SoundServer:
     def start(self) -> None:
         folder = self._folder
         command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-target=stderr"]
-        for sink in self._sinks:
-            described = f"sink_name={sink} sink_properties=device.description={sink.capitalize()}"
-            command.append(f"--load=module-null-sink {described}")
+        command += [f"--load={' '.join(self._module(sink))}" for sink in self._sinks]
         command.append(f"--load=module-native-protocol-unix socket={folder}/native auth-anonymous=1")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -72,8 +70,8 @@ class SoundServer:
                 player.kill()
                 feeder.join(10)
 
-    def hear(self, source: str, frequency: float, seconds: float = 30) -> tones.Tone:
-        """Records as another program until there is a whole window of this tone."""
+    def hear(self, source: str, frequency: float, seconds: float = 30, level: float | None = None) -> tones.Tone:
+        """Records as another program until there is a whole window of this tone, at its level in dB if one is given."""
         window = RATE * 4 // 10
         deadline = time.monotonic() + seconds
         last = tones.Tone(0.0, -120.0, 0.0)
@@ -83,14 +81,32 @@ class SoundServer:
                 data = one.stdout.read(2 * window)
                 assert len(data) == 2 * window, "the recording ended"
                 last = tones.measure(np.frombuffer(data, dtype="<i2"), RATE)
-                if abs(last.frequency - frequency) < 3 and last.purity > 0.95:
+                loud = level is None or abs(last.level - level) < 1.5
+                if abs(last.frequency - frequency) < 3 and last.purity > 0.95 and loud:
                     return last
         raise AssertionError(f"{frequency} Hz not heard on {source} in {seconds} s: {last}")
 
+    @staticmethod
+    def _module(sink: str) -> list[str]:
+        return ["module-null-sink", f"sink_name={sink}", f"sink_properties=device.description={sink.capitalize()}"]
+
+    def pull_out(self, sink: str) -> None:
+        """As a headset is."""
+        modules = (line.split("\t") for line in self._control("list", "short", "modules"))
+        [index] = [index for index, _, arguments, *_ in modules if f"sink_name={sink} " in arguments]
+        self._control("unload-module", index)
+
+    def put_in(self, sink: str) -> None:
+        """The device that was pulled out."""
+        self._control("load-module", *self._module(sink))
+
     def recorders(self) -> int:
         """How many streams record now."""
-        command = ["pactl", f"--server={self.address}", "list", "short", "source-outputs"]
-        return len(subprocess.run(command, check=True, capture_output=True, timeout=20).stdout.splitlines())
+        return len(self._control("list", "short", "source-outputs"))
+
+    def _control(self, *command: str) -> list[str]:
+        whole = ["pactl", f"--server={self.address}", *command]
+        return subprocess.run(whole, check=True, capture_output=True, timeout=20, text=True).stdout.splitlines()
 
     def await_recorders(self, count: int, seconds: float = 30) -> None:
         """Waits until so many streams record."""

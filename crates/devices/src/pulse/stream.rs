@@ -36,6 +36,7 @@ const PIECE: usize = 4_800;
 pub struct Stream {
     socket: UnixStream,
     running: Arc<AtomicBool>,
+    elsewhere: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -46,22 +47,31 @@ impl Stream {
         self.running.load(Ordering::Acquire)
     }
 
+    /// Whether the server moved it to another device than it was opened for, as it does when that one is pulled out. It
+    /// does not go back by itself. Never true of a stream on the system's default.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere.load(Ordering::Acquire)
+    }
+
     fn start(
         connection: Connection,
         name: &str,
         lost: Lost,
-        run: impl FnOnce(Connection) -> Result<(), DeviceError> + Send + 'static,
+        run: impl FnOnce(Connection, &AtomicBool) -> Result<(), DeviceError> + Send + 'static,
     ) -> Result<Self, DeviceError> {
         let socket = connection.socket().map_err(|error| DeviceError::Thread {
             source: Arc::new(error),
         })?;
         let running = Arc::new(AtomicBool::new(true));
         let flag = Ended(Arc::clone(&running));
+        let elsewhere = Arc::new(AtomicBool::new(false));
+        let moved = Arc::clone(&elsewhere);
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
                 let ended = flag;
-                if let Err(error) = run(connection)
+                if let Err(error) = run(connection, &moved)
                     && ended.0.swap(false, Ordering::AcqRel)
                 {
                     log::warn!("a device's sound ended: {error}");
@@ -74,6 +84,7 @@ impl Stream {
         Ok(Self {
             socket,
             running,
+            elsewhere,
             thread: Some(thread),
         })
     }
@@ -116,11 +127,12 @@ pub(crate) fn record(
     lost: Lost,
 ) -> Result<Stream, DeviceError> {
     let mut connection = Connection::open()?;
+    let wanted = device.map(c_name).transpose()?;
     let params = RecordStreamParams {
         sample_spec: spec(MICROPHONE_CHANNELS),
         channel_map: ChannelMap::mono(),
         source_index: None,
-        source_name: device.map(c_name).transpose()?,
+        source_name: wanted.clone(),
         buffer_attr: BufferAttr {
             fragment_size: bytes(RECORD_MS, MICROPHONE_CHANNELS),
             ..BufferAttr::default()
@@ -137,25 +149,35 @@ pub(crate) fn record(
     let reply: CreateRecordStreamReply =
         connection.ask("to record", &Command::CreateRecordStream(params))?;
     let channel = reply.channel;
-    Stream::start(connection, "lk-microphone", lost, move |mut connection| {
-        let mut samples = Vec::new();
-        loop {
-            match connection.receive("the microphone", None)? {
-                Incoming::Sound(from, sound) if from == channel => {
-                    samples.clear();
-                    let pairs = sound.chunks_exact(2);
-                    samples.extend(pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
-                    heard(&samples);
-                }
-                Incoming::Command(_, command) => {
-                    if matches!(*command, Command::RecordStreamKilled(gone) if gone == channel) {
-                        return Err(killed("the microphone"));
+    Stream::start(
+        connection,
+        "lk-microphone",
+        lost,
+        move |mut connection, elsewhere| {
+            let mut samples = Vec::new();
+            loop {
+                match connection.receive("the microphone", None)? {
+                    Incoming::Sound(from, sound) if from == channel => {
+                        samples.clear();
+                        let pairs = sound.chunks_exact(2);
+                        samples.extend(pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+                        heard(&samples);
                     }
+                    Incoming::Command(_, command) => match *command {
+                        Command::RecordStreamKilled(gone) if gone == channel => {
+                            return Err(killed("the microphone"));
+                        }
+                        Command::RecordStreamMoved(now) => {
+                            let other = wanted.as_ref().is_some_and(|one| *one != now.device_name);
+                            elsewhere.store(other, Ordering::Release);
+                        }
+                        _ => {}
+                    },
+                    Incoming::Sound(..) | Incoming::Unknown => {}
                 }
-                Incoming::Sound(..) | Incoming::Unknown => {}
             }
-        }
-    })
+        },
+    )
 }
 
 pub(crate) fn play(
@@ -164,11 +186,12 @@ pub(crate) fn play(
     lost: Lost,
 ) -> Result<Stream, DeviceError> {
     let mut connection = Connection::open()?;
+    let place = device.map(c_name).transpose()?;
     let params = PlaybackStreamParams {
         sample_spec: spec(LOUDSPEAKER_CHANNELS),
         channel_map: ChannelMap::stereo(),
         sink_index: None,
-        sink_name: device.map(c_name).transpose()?,
+        sink_name: place.clone(),
         buffer_attr: BufferAttr {
             target_length: bytes(PLAY_MS, LOUDSPEAKER_CHANNELS),
             pre_buffering: bytes(PLAY_MS / 2, LOUDSPEAKER_CHANNELS),
@@ -187,39 +210,48 @@ pub(crate) fn play(
     let reply: CreatePlaybackStreamReply =
         connection.ask("to play", &Command::CreatePlaybackStream(params))?;
     let (channel, mut wanted) = (reply.channel, reply.requested_bytes as usize);
-    Stream::start(connection, "lk-loudspeaker", lost, move |mut connection| {
-        let frame = 2 * LOUDSPEAKER_CHANNELS as usize;
-        let mut samples = [0; PIECE];
-        let mut sound = Vec::with_capacity(2 * PIECE);
-        loop {
-            while wanted >= frame {
-                let count = (wanted / frame * frame / 2).min(PIECE);
-                fill(&mut samples[..count]);
-                sound.clear();
-                sound.extend(
-                    samples[..count]
-                        .iter()
-                        .flat_map(|sample| sample.to_le_bytes()),
-                );
-                connection.send_sound(channel, &sound)?;
-                wanted -= 2 * count;
+    Stream::start(
+        connection,
+        "lk-loudspeaker",
+        lost,
+        move |mut connection, elsewhere| {
+            let frame = 2 * LOUDSPEAKER_CHANNELS as usize;
+            let mut samples = [0; PIECE];
+            let mut sound = Vec::with_capacity(2 * PIECE);
+            loop {
+                while wanted >= frame {
+                    let count = (wanted / frame * frame / 2).min(PIECE);
+                    fill(&mut samples[..count]);
+                    sound.clear();
+                    sound.extend(
+                        samples[..count]
+                            .iter()
+                            .flat_map(|sample| sample.to_le_bytes()),
+                    );
+                    connection.send_sound(channel, &sound)?;
+                    wanted -= 2 * count;
+                }
+                match connection.receive("the loudspeaker", None)? {
+                    Incoming::Command(_, command) => match *command {
+                        Command::Request(request) if request.channel == channel => {
+                            // Never more than the server's own buffer; a second is far beyond.
+                            let second = bytes(1_000, LOUDSPEAKER_CHANNELS) as usize;
+                            wanted = wanted.saturating_add(request.length as usize).min(second);
+                        }
+                        Command::PlaybackStreamKilled(gone) if gone == channel => {
+                            return Err(killed("the loudspeaker"));
+                        }
+                        Command::PlaybackStreamMoved(now) => {
+                            let other = place.as_ref().is_some_and(|one| *one != now.device_name);
+                            elsewhere.store(other, Ordering::Release);
+                        }
+                        _ => {}
+                    },
+                    Incoming::Sound(..) | Incoming::Unknown => {}
+                }
             }
-            match connection.receive("the loudspeaker", None)? {
-                Incoming::Command(_, command) => match *command {
-                    Command::Request(request) if request.channel == channel => {
-                        // Never more than the server's own buffer; a second is far beyond.
-                        let second = bytes(1_000, LOUDSPEAKER_CHANNELS) as usize;
-                        wanted = wanted.saturating_add(request.length as usize).min(second);
-                    }
-                    Command::PlaybackStreamKilled(gone) if gone == channel => {
-                        return Err(killed("the loudspeaker"));
-                    }
-                    _ => {}
-                },
-                Incoming::Sound(..) | Incoming::Unknown => {}
-            }
-        }
-    })
+        },
+    )
 }
 
 fn spec(channels: u32) -> SampleSpec {
