@@ -53,6 +53,14 @@ symbols() {
     wanted=$(printf 'livekit_ffi_%s\n' dispose drop_handle initialize last_error request)
     [ "$found" = "$wanted" ] || { diff <(echo "$wanted") <(echo "$found") >&2; return 1; }
     echo "exactly the five symbols of the contract"
+    # What has to be there where it runs: C libraries only. (libpthread, libdl and librt are part of libc since 2.34.)
+    found=$(objdump -p "$target/debug/liblivekit_ffi.so" | awk '$1 == "NEEDED" { print $2 }' |
+        grep -Ev '^(libc|libm|libgcc_s|libpthread|libdl|librt|ld-linux-.*)\.so\.[0-9]+$' || true)
+    [ -z "$found" ] || { echo "other libraries are needed: $found" >&2; return 1; }
+    # Built on Debian 12, it runs with that glibc and newer ones (docs/c-boundary.md). A newer system may ask for more.
+    found=$(objdump -T "$target/debug/liblivekit_ffi.so" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -1)
+    echo "C libraries only, $found at most"
+    [ "$(getconf GNU_LIBC_VERSION 2>&1)" != "glibc 2.36" ] || printf '%s\nGLIBC_2.34\n' "$found" | sort -CV
 }
 
 python() {
