@@ -3,7 +3,7 @@
 //! They are used while somebody has a share in them ([`acquire`]). The microphone is open while a track of it is sent or
 //! listened to, or a program asked for it; the loudspeaker while there are remote audio tracks, all of which it plays.
 //! Opening and closing never happens on a thread of media: those only say that something changed. What is wanted and
-//! cannot be had, as the sound server ended or is not there yet, is tried again ([`again`]).
+//! cannot be had, as the sound server ended or is not there yet, is tried again (`again`).
 
 mod again;
 mod loudspeaker;
