@@ -86,7 +86,7 @@ class Sound:
         options: dict[str, Any] | None = None,
         participant: str | None = None,
         source: str = "SOURCE_MICROPHONE",
-        timeout: float = 10,
+        timeout: float = 25,
     ) -> dict[str, Any]:
         """Listens until 400 ms are a pure tone; how it sounded, and the lengths of the frames it came in."""
         stream_options: dict[str, Any] = {"sample_rate": rate, "num_channels": channels, "frame_size_ms": frame_size_ms}
@@ -121,7 +121,7 @@ class Sound:
             if len(heard) == window:
                 tone = tones.measure(heard[:, 0], rate)
                 # The whole window: sound with a hole in it is pure, too, but not as loud.
-                levels = [tones.measure(piece, rate).level for piece in np.array_split(heard[:, 0], 8)]
+                levels = [tones.measure(piece, rate).level for piece in np.array_split(heard[:, 0], 4)]
                 if tone.purity > 0.99 and max(levels) - min(levels) < 1:
                     return {**tone.as_dict(), "lengths": sorted(lengths)}
         raise AssertionError("the stream ended before a tone was heard")
