@@ -7,14 +7,19 @@ use std::{
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{self, Receiver},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use lk_devices::{DeviceError, Stream};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
+/// Servers play in real time: tests one after the other, or they make holes in each other's sound.
+static ONE: Mutex<()> = Mutex::new(());
 const TONE_HZ: f64 = 440.0;
 /// As many samples at 48 kHz as are looked at together.
 const WHOLE: usize = 9_600;
@@ -106,6 +111,7 @@ fn with_server(test: &str, body: impl FnOnce(Daemon, &Path)) {
         };
         return body(daemon, folder);
     }
+    let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Folder::new(test);
     let outcome = Command::new(env::current_exe().expect("this test"))
         .args(["--exact", test, "--nocapture"])
