@@ -49,7 +49,10 @@ impl DesktopCapturer {
     /// A capturer, where the platform has one. `None`: it has none here.
     #[must_use]
     pub fn new(options: DesktopCapturerOptions) -> Option<Self> {
-        log::warn!("capturing a {:?} is not supported yet", options.source_type);
+        log::warn!(
+            "a {:?} cannot be captured: there is no capturer on this platform; capture it in the host and push its frames",
+            options.source_type
+        );
         None
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lk_media::video::{FrameBuffer, FrameBufferConfig, Packetizer, PacketizerConfig, RtpPacket};
+use lk_testkit::ivf;
 use lk_types::{Codec, EncodedVideo, LayerFrame};
 
 /// As `tests/python/lkhost/bitstreams.py` makes them.
@@ -12,20 +13,8 @@ const KEY_INTERVAL: usize = 12;
 const COUNT: usize = 24;
 const SIZE: (u32, u32) = (640, 360);
 
-/// The frames of an IVF file.
 fn frames(name: &str) -> Vec<Vec<u8>> {
-    let path = format!(
-        "{}/../../tests/golden/video/{name}.ivf",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let file = std::fs::read(path).expect("a golden file");
-    let mut rest = &file[32..];
-    let mut frames = Vec::new();
-    while !rest.is_empty() {
-        let size = u32::from_le_bytes(rest[..4].try_into().expect("four bytes")) as usize;
-        frames.push(rest[12..12 + size].to_vec());
-        rest = &rest[12 + size..];
-    }
+    let frames: Vec<_> = ivf(name).into_iter().map(|(_, frame)| frame).collect();
     assert_eq!(frames.len(), COUNT);
     frames
 }

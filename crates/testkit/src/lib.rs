@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod golden;
 mod network;
 mod pair;
 mod rng;
 
 pub use clock::start;
+pub use golden::{golden, ivf};
 pub use network::{Link, Network};
 pub use pair::{Pair, Peer, Side, Step};
 pub use rng::Rng;

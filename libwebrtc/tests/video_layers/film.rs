@@ -12,6 +12,7 @@ use lk_media::video::{
     AssembledFrame, FrameBuffer, FrameBufferConfig, Packetizer, PacketizerConfig, RtpPacket,
     RtpPayload,
 };
+use lk_testkit::{golden, ivf};
 use lk_types::{Codec, EncodedVideo, I420Picture, InterLayer, LayerFrame, ScalabilityMode};
 
 /// Key pictures, as `tests/python/lkhost/bitstreams.py` has them made.
@@ -44,28 +45,21 @@ pub(crate) struct Film {
 impl Film {
     /// Reads an IVF file and the listing beside it.
     pub(crate) fn load(codec: Codec, mode: &str) -> Self {
-        let path = format!(
-            "{}/../tests/golden/video/{}_{mode}",
-            env!("CARGO_MANIFEST_DIR"),
-            codec.to_string().to_lowercase()
-        );
-        let file = std::fs::read(format!("{path}.ivf")).expect("a golden file");
-        let listing = std::fs::read_to_string(format!("{path}.txt")).expect("its listing");
+        let name = format!("{}_{mode}", codec.to_string().to_lowercase());
+        let listing = String::from_utf8(golden(&format!("{name}.txt"))).expect("a listing");
+        let frames = ivf(&name);
+        assert_eq!(frames.len(), listing.lines().count());
         let mut film = Self {
             codec,
             mode: ScalabilityMode::parse(mode).expect("a mode"),
             pictures: vec![Vec::new(); COUNT as usize],
             whole: Vec::new(),
         };
-        let mut rest = &file[32..];
-        for line in listing.lines() {
-            let size = u32::from_le_bytes(rest[..4].try_into().expect("four bytes")) as usize;
-            let (number, frame) = film.frame(line, &rest[12..12 + size]);
-            assert_eq!(rest[4..12], (number as u64).to_le_bytes());
+        for (line, (at, payload)) in listing.lines().zip(&frames) {
+            let (number, frame) = film.frame(line, payload);
+            assert_eq!(*at, number as u64);
             film.pictures[number].push(frame);
-            rest = &rest[12 + size..];
         }
-        assert!(rest.is_empty());
         for frames in &mut film.pictures {
             assert_eq!(frames.len(), usize::from(film.mode.spatial_layers));
             frames.last_mut().expect("layers").end_of_picture = true;

@@ -1,7 +1,7 @@
 //! Open devices: one connection and one thread each.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     fmt,
     net::Shutdown,
     os::unix::net::UnixStream,
@@ -168,8 +168,10 @@ pub(crate) fn record(
                             return Err(killed("the microphone"));
                         }
                         Command::RecordStreamMoved(now) => {
-                            let other = wanted.as_ref().is_some_and(|one| *one != now.device_name);
-                            elsewhere.store(other, Ordering::Release);
+                            elsewhere.store(
+                                is_other(wanted.as_deref(), &now.device_name),
+                                Ordering::Release,
+                            );
                         }
                         _ => {}
                     },
@@ -242,8 +244,10 @@ pub(crate) fn play(
                             return Err(killed("the loudspeaker"));
                         }
                         Command::PlaybackStreamMoved(now) => {
-                            let other = place.as_ref().is_some_and(|one| *one != now.device_name);
-                            elsewhere.store(other, Ordering::Release);
+                            elsewhere.store(
+                                is_other(place.as_deref(), &now.device_name),
+                                Ordering::Release,
+                            );
                         }
                         _ => {}
                     },
@@ -266,7 +270,7 @@ fn bytes(ms: u32, channels: u32) -> u32 {
     SAMPLE_RATE / 1_000 * ms * channels * 2
 }
 
-fn props(name: &std::ffi::CStr) -> Props {
+fn props(name: &CStr) -> Props {
     let mut props = Props::new();
     props.set(Prop::MediaName, name);
     // The server turns other sound down while somebody talks.
@@ -276,6 +280,11 @@ fn props(name: &std::ffi::CStr) -> Props {
 
 fn c_name(id: &str) -> Result<CString, DeviceError> {
     CString::new(id).map_err(|_| DeviceError::Name { id: id.to_owned() })
+}
+
+/// Whether a stream that was opened for the device `wanted`, or for the default, now is on another one.
+fn is_other(wanted: Option<&CStr>, now: &CStr) -> bool {
+    wanted.is_some_and(|wanted| wanted != now)
 }
 
 fn killed(what: &'static str) -> DeviceError {

@@ -292,6 +292,17 @@ mod tests {
         Degradation::new(preference, Codec::Vp8).adapt(bitrate, HD, 30, start())
     }
 
+    /// What becomes of the size at a bitrate and so many milliseconds, with the frame rate kept.
+    fn scales() -> impl FnMut(u64, u64) -> (u32, u32) {
+        let begin = start();
+        let mut degradation =
+            Degradation::new(DegradationPreference::MaintainFramerate, Codec::Vp8);
+        move |bitrate, millis| {
+            let now = begin + Duration::from_millis(millis);
+            degradation.adapt(bitrate, HD, 30, now).scale
+        }
+    }
+
     #[test]
     fn each_preference_keeps_what_it_names() {
         use DegradationPreference::*;
@@ -326,13 +337,7 @@ mod tests {
 
     #[test]
     fn steps_follow_one_another_slowly_and_do_not_swing() {
-        let begin = start();
-        let mut degradation =
-            Degradation::new(DegradationPreference::MaintainFramerate, Codec::Vp8);
-        let mut at = |bitrate, millis| {
-            let now = begin + Duration::from_millis(millis);
-            degradation.adapt(bitrate, HD, 30, now).scale
-        };
+        let mut at = scales();
         assert_eq!(at(1_500_000, 0), (1, 1));
         assert_eq!(at(550_000, 100), (1, 1), "within the margin");
         assert_eq!(at(400_000, 500), (1, 1), "too soon");
@@ -351,13 +356,7 @@ mod tests {
 
     #[test]
     fn a_fall_takes_all_steps_together() {
-        let begin = start();
-        let mut degradation =
-            Degradation::new(DegradationPreference::MaintainFramerate, Codec::Vp8);
-        let mut at = |bitrate, millis| {
-            let now = begin + Duration::from_millis(millis);
-            degradation.adapt(bitrate, HD, 30, now).scale
-        };
+        let mut at = scales();
         assert_eq!(at(2_500_000, 0), (1, 1));
         assert_eq!(at(105_000, 10_000), (1, 1));
         assert_eq!(at(105_000, 10_200), (1, 2));

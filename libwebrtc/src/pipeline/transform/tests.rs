@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use lk_crypto::{Derivation, KeyOptions, KeyStore};
 use lk_media::video::{FrameBuffer, FrameBufferConfig, Packetizer, PacketizerConfig, RtpPacket};
+use lk_testkit::ivf;
 use lk_types::LayerFrame;
 
 use super::*;
@@ -19,23 +20,6 @@ const CODECS: [(Codec, &str); 5] = [
     (Codec::H265, "h265"),
     (Codec::Av1, "av1"),
 ];
-
-/// The frames of an IVF file.
-fn frames(name: &str) -> Vec<Vec<u8>> {
-    let path = format!(
-        "{}/../tests/golden/video/{name}.ivf",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let file = std::fs::read(path).expect("a golden file");
-    let mut rest = &file[32..];
-    let mut frames = Vec::new();
-    while !rest.is_empty() {
-        let size = u32::from_le_bytes(rest[..4].try_into().expect("four bytes")) as usize;
-        frames.push(rest[12..12 + size].to_vec());
-        rest = &rest[12 + size..];
-    }
-    frames
-}
 
 /// Both sides of a track: what is sent with one key and received with another.
 struct Path {
@@ -187,7 +171,7 @@ fn content(codec: Codec, frame: &[u8]) -> Vec<Vec<u8>> {
 fn encoded_frames_of_every_codec_pass_encrypted_and_come_back() {
     for (codec, name) in CODECS {
         let mut path = Path::new(codec, [b"key", b"key"]);
-        for (at, payload) in frames(name).iter().enumerate() {
+        for (at, (_, payload)) in ivf(name).iter().enumerate() {
             let (passes, given) = path.pass(codec, at, payload);
             assert!(passes, "{codec} {at}");
             assert_eq!(
@@ -210,7 +194,7 @@ fn encoded_frames_of_every_codec_pass_encrypted_and_come_back() {
 fn encoded_frames_of_another_key_do_not_pass() {
     for (codec, name) in CODECS {
         let mut path = Path::new(codec, [b"key", b"another"]);
-        for (at, payload) in frames(name).iter().enumerate() {
+        for (at, (_, payload)) in ivf(name).iter().enumerate() {
             assert!(!path.pass(codec, at, payload).0, "{codec} {at}");
         }
         assert_eq!(
@@ -228,7 +212,7 @@ fn packets_of_encrypted_h265_say_what_they_are() {
     const FRAGMENT: u8 = 49;
     let kind = |unit: &[u8]| unit[0] >> 1 & 0x3f;
     let mut path = Path::new(Codec::H265, [b"key", b"key"]);
-    for (at, payload) in frames("h265").iter().enumerate() {
+    for (at, (_, payload)) in ivf("h265").iter().enumerate() {
         path.pass(Codec::H265, at, payload);
         let mut sent: Vec<Vec<u8>> = Vec::new();
         for packet in &path.packets {
