@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -80,7 +81,9 @@ class Peer:
         try:
             return self.start(op, **args).result(timeout)
         except TimeoutError:
-            raise TimeoutError(f"{self.label}: {op} {args} not done after {timeout} s; {self.tail()}") from None
+            raise TimeoutError(
+                f"{self.label}: {op} {args} not done after {timeout} s; {self.stacks()}{self.tail()}"
+            ) from None
 
     # Events
 
@@ -208,6 +211,20 @@ class Peer:
         except BrokenPipeError:
             pass
         self.process.stdout.close()
+
+    def stacks(self, timeout: float = 2) -> str:
+        """Where every Python thread of the process stands; nothing if it does not say."""
+        before = self.log.stat().st_size
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + timeout
+        text = ""
+        # The process writes without telling: its own (main) thread comes last.
+        while time.monotonic() < deadline and "peer.py" not in text:
+            time.sleep(0.02)
+            with self.log.open("rb") as log:
+                log.seek(before)
+                text = log.read().decode(errors="replace")
+        return text
 
     def tail(self) -> str:
         return f"stderr of {self.label}: …{self.log.read_text(errors='replace')[-1500:]}"

@@ -8,8 +8,10 @@ are stands in `subjects/`.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,6 +20,9 @@ from typing import Any
 # The protocol has a descriptor of its own, so that nothing a library prints can break a line of ours.
 _OUT = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
+
+# A test whose operation does not end asks where every thread stands.
+faulthandler.register(signal.SIGUSR1)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

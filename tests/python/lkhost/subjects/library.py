@@ -40,9 +40,12 @@ class Library:
         return seconds
 
     async def initialize(self) -> None:
-        """Loads the SDK's client anew, which initializes the library again."""
-        FfiClient._instance = None
-        FfiClient.instance
+        """Makes the SDK's client anew, which initializes the library again.
+
+        The old one stays in place until the new one is there. Were there none in between, a room collected just then
+        would ask for one in its `__del__`, on this thread, and wait for ever for the lock under which it is made.
+        """
+        FfiClient._instance = FfiClient()
 
     async def raw(self, request: str) -> str:
         """Sends a request as it is (base64 both ways); a refused one raises with the library's last error."""
