@@ -30,6 +30,7 @@ sdk: ## the line that a Python user exports to run the official SDK on this libr
 bench: ## ours against the library that the SDK ships, in the same run
 	@scripts/setup.sh demo
 	@$(MAKE) --no-print-directory build
+	@cargo build --release --example frames
 	@tests/livekit-server/build.sh
 	LIVEKIT_FFI_LIBRARY=$(TARGET)/release/liblivekit_ffi.so $(PYTHON) benches/host/run.py
 

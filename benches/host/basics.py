@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import statistics
 import time
-from pathlib import Path
 
 from stage import Figures, Stage, new_room, seconds_of_cpu, settle
 
 
 def size(stage: Stage, kind: str) -> Figures:
-    path = stage.libraries[kind] or importlib.resources.files("livekit.rtc.resources") / "liblivekit_ffi.so"
-    return {"file size, MB": Path(str(path)).stat().st_size / 1e6}
+    return {"file size, MB": stage.library(kind).stat().st_size / 1e6}
 
 
 def rest(stage: Stage, kind: str) -> Figures:

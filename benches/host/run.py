@@ -17,8 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[1:1] = [str(ROOT / "tests" / "python")]
+sys.path[1:1] = [str(Path(__file__).resolve().parents[2] / "tests" / "python")]
 
 import basics  # noqa: E402
 import data  # noqa: E402
@@ -26,7 +25,7 @@ import reactions  # noqa: E402
 import video  # noqa: E402
 from lkhost.driver import PeerError  # noqa: E402
 from lkhost.server import Server  # noqa: E402
-from stage import Figures, Stage  # noqa: E402
+from stage import ROOT, Figures, Stage  # noqa: E402
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.resources
 import os
 import time
 import uuid
@@ -14,6 +15,7 @@ from lkhost.server import Server
 from lkhost.tokens import token
 
 Figures = dict[str, float]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stage:
@@ -21,6 +23,11 @@ class Stage:
         self.server = server
         self.folder = folder
         self.libraries = libraries
+
+    def library(self, kind: str) -> Path:
+        """Its file; the stock one lies inside the SDK."""
+        shipped = importlib.resources.files("livekit.rtc.resources") / "liblivekit_ffi.so"
+        return self.libraries[kind] or Path(str(shipped))
 
     @contextlib.contextmanager
     def peers(self, kind: str, count: int) -> Iterator[list[Peer]]:

@@ -250,7 +250,7 @@ def test_a_narrow_uplink_costs_what_the_publisher_would_rather_lose(
         lately = [width for at, (width, _) in zip(seen["times"], seen["sizes"], strict=True) if now - 3 < at]
         widths, a_second = set(lately), len(lately) / 3
         course.append((round(now - fell, 1), round(a_second), sorted(widths)))
-        if now < fell + 5:
+        if now < fell + 12:
             continue
         if a_second and (max(widths) < 1280) == smaller and (a_second < 25) == fewer:
             break

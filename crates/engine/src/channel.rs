@@ -4,11 +4,15 @@
 //! cannot be taken back. It is also given a channel late, once DTLS is up: one that is closed before
 //! it has a stream id would stay behind there, to be opened and closed in front of the peer.
 
+mod departed;
+
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use str0m::Rtc;
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 
+use self::departed::Departed;
 use crate::{ChannelError, ChannelStats, Event};
 
 /// Most bytes given to the stack and not yet confirmed by the peer, over all channels. A single message may go
@@ -114,12 +118,22 @@ struct Entry {
     queued: usize,
     /// Given to the stack and not yet confirmed.
     in_flight: usize,
+    departed: Departed,
+    /// Sent, as far as the owner is concerned, and not yet said.
+    unreported: usize,
     /// The stack was asked to close it.
     closing_in_stack: bool,
     messages_sent: u64,
     bytes_sent: u64,
     messages_received: u64,
     bytes_received: u64,
+}
+
+impl Entry {
+    /// Bytes of which the owner was not told that they are sent.
+    fn buffered(&self) -> usize {
+        self.queued + self.in_flight - self.departed.ahead() + self.unreported
+    }
 }
 
 /// All channels of an engine.
@@ -240,16 +254,22 @@ impl Channels {
         self.zombies.clear();
     }
 
-    /// Brings the stack up to date: new channels, queued messages, closes. Reports what was confirmed. Returns
+    /// Brings the stack up to date: new channels, queued messages, closes. Reports what was sent. Returns
     /// whether the stack was changed and has to be polled again.
-    pub(crate) fn drive(&mut self, rtc: &mut Rtc, events: &mut VecDeque<Event>) -> bool {
+    pub(crate) fn drive(
+        &mut self,
+        rtc: &mut Rtc,
+        events: &mut VecDeque<Event>,
+        now: Instant,
+    ) -> bool {
         if !self.started || !self.connected || (self.entries.is_empty() && self.zombies.is_empty())
         {
             return false;
         }
         let mut changed = self.create(rtc);
-        self.confirm(rtc, events);
-        changed |= self.flush(rtc, events);
+        self.confirm(rtc, now);
+        changed |= self.flush(rtc);
+        self.report(events, now);
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
             let drained = entry.queue.is_empty() && entry.in_flight == 0;
@@ -291,7 +311,7 @@ impl Channels {
         changed
     }
 
-    fn confirm(&mut self, rtc: &mut Rtc, events: &mut VecDeque<Event>) {
+    fn confirm(&mut self, rtc: &mut Rtc, now: Instant) {
         for entry in self.entries.iter_mut().filter(|entry| entry.in_flight > 0) {
             let Some(id) = entry.stack else { continue };
             // Where the stack has closed the channel, its event settles the account.
@@ -302,6 +322,16 @@ impl Channels {
             let amount = entry.in_flight - left;
             if amount > 0 {
                 entry.in_flight = left;
+                entry.unreported += entry.departed.confirmed(amount, now);
+            }
+        }
+    }
+
+    fn report(&mut self, events: &mut VecDeque<Event>, now: Instant) {
+        for entry in &mut self.entries {
+            let counted = entry.departed.count(entry.in_flight, IN_FLIGHT, now);
+            let amount = std::mem::take(&mut entry.unreported) + counted;
+            if amount > 0 {
                 events.push_back(Event::ChannelBuffered {
                     key: entry.key,
                     amount,
@@ -310,7 +340,7 @@ impl Channels {
         }
     }
 
-    fn flush(&mut self, rtc: &mut Rtc, events: &mut VecDeque<Event>) -> bool {
+    fn flush(&mut self, rtc: &mut Rtc) -> bool {
         let count = self.entries.len();
         let mut in_flight: usize = self.entries.iter().map(|entry| entry.in_flight).sum();
         let mut changed = false;
@@ -349,12 +379,7 @@ impl Channels {
                     let size = data.len();
                     entry.queue.pop_front();
                     entry.queued -= size;
-                    if size > 0 {
-                        events.push_back(Event::ChannelBuffered {
-                            key: entry.key,
-                            amount: size,
-                        });
-                    }
+                    entry.unreported += size;
                 }
             }
         }
@@ -447,8 +472,7 @@ impl Channels {
     }
 
     pub(crate) fn buffered(&self, key: ChannelKey) -> usize {
-        self.by_key(key)
-            .map_or(0, |entry| entry.queued + entry.in_flight)
+        self.by_key(key).map_or(0, Entry::buffered)
     }
 
     pub(crate) fn state(&self, key: ChannelKey) -> ChannelState {
@@ -504,6 +528,8 @@ impl Channels {
             queue: VecDeque::new(),
             queued: 0,
             in_flight: 0,
+            departed: Departed::default(),
+            unreported: 0,
             closing_in_stack: false,
             messages_sent: 0,
             bytes_sent: 0,
@@ -518,7 +544,7 @@ impl Channels {
             return;
         };
         let entry = self.entries.remove(index);
-        let amount = entry.queued + entry.in_flight;
+        let amount = entry.buffered();
         if amount > 0 {
             events.push_back(Event::ChannelBuffered { key, amount });
         }

@@ -318,7 +318,9 @@ impl Engine {
                         return Output::Timeout(None);
                     }
                     if std::mem::take(&mut self.channels_due) {
-                        self.kick |= self.channels.drive(&mut self.rtc, &mut self.events);
+                        self.kick |= self
+                            .channels
+                            .drive(&mut self.rtc, &mut self.events, self.now);
                     }
                     if self.kick || !self.events.is_empty() {
                         continue;
@@ -494,7 +496,8 @@ impl Engine {
         &self.fingerprint
     }
 
-    /// Bytes queued on the channel that the peer has not confirmed; 0 for an unknown one.
+    /// Bytes queued on the channel that do not count as sent yet (W3C `bufferedAmount`), all of them reported by
+    /// [`Event::ChannelBuffered`] when they do; 0 for an unknown channel.
     #[must_use]
     pub fn buffered_amount(&self, key: ChannelKey) -> usize {
         self.channels.buffered(key)

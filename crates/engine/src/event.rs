@@ -134,7 +134,7 @@ pub enum Event {
         /// The message.
         data: Vec<u8>,
     },
-    /// That many bytes of messages left the send queue. All reports of a channel add up to the bytes that were
+    /// That many bytes of messages left the send queue for the path, or were confirmed, whatever came first. All reports of a channel add up to the bytes that were
     /// sent on it; bytes thrown away by a close are reported before `ChannelClosed`.
     ChannelBuffered {
         /// On this channel.

@@ -458,3 +458,55 @@ fn the_end_of_the_connection_closes_channels_and_settles_accounts() {
         lk_engine::DtlsState::Closed
     );
 }
+
+/// Sends for `seconds` as an owner does that keeps little in the queue (`livekit`'s data tracks: 8 KiB), messages of
+/// 1,000 bytes that begin with the millisecond in which they were sent. How late each came, in milliseconds.
+fn keep_sending(call: &mut Call, a: ChannelKey, b: ChannelKey, seconds: u32) -> Vec<u32> {
+    let millis = |call: &Call| u32::try_from(call.pair.elapsed().as_millis()).expect("short");
+    let until = millis(call) + seconds * 1000;
+    let mut late = Vec::new();
+    let before = call.messages(Side::B, b).len();
+    while millis(call) < until {
+        while call.engine(Side::A).buffered_amount(a) <= 8192 {
+            let mut message = [0; 1000];
+            message[..4].copy_from_slice(&millis(call).to_be_bytes());
+            call.send(Side::A, a, &message);
+        }
+        call.run(1);
+        let now = millis(call);
+        let messages = call.messages(Side::B, b);
+        for message in &messages[before + late.len()..] {
+            let sent = u32::from_be_bytes(message[..4].try_into().expect("four bytes"));
+            late.push(now - sent);
+        }
+    }
+    late
+}
+
+#[test]
+fn a_short_queue_is_enough_for_a_far_peer() {
+    let link = Link {
+        delay: Duration::from_millis(50),
+        ..Link::clean()
+    };
+    let (mut call, a, b) = with_channel(lossy("far"), link);
+    keep_sending(&mut call, a, b, 2);
+    let late = keep_sending(&mut call, a, b, 1);
+    // One queue a round trip were 80.
+    assert!(late.len() > 800, "{} messages a second", late.len());
+}
+
+#[test]
+fn a_path_that_is_full_makes_messages_late_by_a_bounded_time() {
+    let link = Link {
+        rate: Some(1_000_000),
+        queue: Duration::from_secs(10),
+        ..Link::clean()
+    };
+    let (mut call, a, b) = with_channel(lossy("full"), link);
+    keep_sending(&mut call, a, b, 3);
+    let late = keep_sending(&mut call, a, b, 5);
+    assert!(late.len() > 500, "{} messages in five seconds", late.len());
+    let latest = late.iter().max().expect("some");
+    assert!(*latest < 500, "{latest} ms");
+}

@@ -262,3 +262,73 @@ impl Path {
         self.rate = rate.max(LEAST);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: f64 = 1_000_000.0;
+    const BYTES: usize = 1_000;
+
+    /// A second of a path that carries all of it, told every 50 ms, up to `until`.
+    fn steady(path: &mut Path, until: f64) {
+        let gap = BYTES as f64 * 8.0 / RATE;
+        let mut sent = until - 1.0;
+        while sent < until {
+            let arrived = (0..6)
+                .map(|number| packet(sent + f64::from(number) * gap, 0.0))
+                .collect();
+            sent += 6.0 * gap;
+            path.take(&Report { arrived, lost: 0 }, sent);
+        }
+    }
+
+    fn packet(sent: f64, held: f64) -> Arrived {
+        Arrived {
+            sent,
+            arrival: sent + 0.01 + held,
+            bytes: BYTES,
+        }
+    }
+
+    #[test]
+    fn a_path_that_stood_still_for_a_moment_is_no_narrower() {
+        let mut path = Path::new(RATE);
+        steady(&mut path, 5.0);
+        let before = path.rate();
+        // Forty packets are held for up to 320 ms and then come at once, told in four reports.
+        let gap = BYTES as f64 * 8.0 / RATE;
+        let held: Vec<Arrived> = (0..40)
+            .map(|number| {
+                let sent = 5.0 + f64::from(number) * gap;
+                packet(sent, 5.32 + f64::from(number) * 0.0002 - sent)
+            })
+            .collect();
+        for some in held.chunks(10) {
+            let report = Report {
+                arrived: some.to_vec(),
+                lost: 0,
+            };
+            path.take(&report, 5.35);
+        }
+        assert!(path.rate() >= before * 0.95, "{} of {before}", path.rate());
+        steady(&mut path, 6.4);
+        assert!(path.is_clear());
+    }
+
+    #[test]
+    fn a_path_that_became_narrow_is() {
+        let mut path = Path::new(RATE);
+        steady(&mut path, 5.0);
+        // Every packet now takes four times its time through the narrowest place.
+        let gap = BYTES as f64 * 8.0 / RATE;
+        for round in 0..5 {
+            let arrived = (round * 10..round * 10 + 10)
+                .map(|number| packet(5.0 + f64::from(number) * gap, f64::from(number) * gap * 3.0))
+                .collect();
+            path.take(&Report { arrived, lost: 0 }, 5.3 + f64::from(round) * 0.3);
+        }
+        assert!(path.rate() < RATE / 4.0, "{}", path.rate());
+        assert!(path.is_limited() && !path.is_clear());
+    }
+}

@@ -393,12 +393,27 @@ mod tests {
     }
 
     #[test]
+    fn pictures_that_take_many_times_more_than_others_become_smaller_still() {
+        let mut degradation = Degradation::new(DegradationPreference::Balanced, Codec::Vp8);
+        let mut last = None;
+        for number in 0..600 {
+            let now = start() + Duration::from_millis(number * 100 / 3);
+            let adapted = degradation.adapt(300_000, HD, 30, now);
+            // Larger ones are left out but for one in eight.
+            let (width, _) = adapted.size(HD.0, HD.1);
+            degradation.encoded(width > 320 && number % 8 != 0);
+            last = Some((width, adapted.fps));
+        }
+        assert_eq!(last, Some((320, 10)));
+    }
+
+    #[test]
     fn what_is_left_out_although_there_is_plenty_says_nothing() {
         let mut degradation =
             Degradation::new(DegradationPreference::MaintainFramerate, Codec::Vp8);
         for number in 0..300 {
             let now = start() + Duration::from_millis(number * 100 / 3);
-            let bitrate = if number < 200 { u64::MAX } else { 2_500_000 };
+            let bitrate = if number < 200 { u64::MAX } else { 6_000_000 };
             let scale = degradation.adapt(bitrate, HD, 30, now).scale;
             degradation.encoded(true);
             assert_eq!(scale, (1, 1));

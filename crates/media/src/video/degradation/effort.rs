@@ -32,7 +32,7 @@ impl Effort {
     const LEAST: u32 = 10;
     /// … and where more than one of so many is left out, they take more than there is.
     const LEFT_OUT: u32 = 6;
-    const MOST: u64 = 400;
+    const MOST: u64 = 1_000;
     /// What they were found to take is doubted by so many percent each time that none is left out.
     const DOUBT: u64 = 2;
 
@@ -70,7 +70,8 @@ impl Effort {
             // So much that the step has too little from now on. Where there is plenty it is for another reason.
             let takes = bitrate.saturating_mul(120) / needed.max(1);
             if takes <= Self::MOST {
-                self.percent = self.percent.max(takes);
+                // The further from what was thought the more often it has to be seen.
+                self.percent = self.percent.max(takes.min(self.percent * 2));
             }
         } else if self.left_out == 0 {
             self.percent = (self.percent * (100 - Self::DOUBT) / 100).max(100);
