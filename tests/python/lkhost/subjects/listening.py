@@ -29,6 +29,8 @@ class Ear:
         self.total = 0
         self.course: list[dict[str, float]] = []
         self.first: float | None = None
+        # When a frame came, or somebody looked and this program itself had stood still.
+        self._latest = self._looked = time.monotonic()
         self.ended = asyncio.Event()
         self._more = asyncio.Condition()
         if "participant" in options:
@@ -47,6 +49,7 @@ class Ear:
             async for event in self.stream:
                 if self.first is None:
                     self.first = time.monotonic()
+                self._latest = time.monotonic()
                 frame = event.frame
                 if frame.sample_rate != self.rate or frame.num_channels != self.channels:
                     raise ValueError(f"asked for {self.rate}/{self.channels}, got {frame!r}")
@@ -81,6 +84,14 @@ class Ear:
                 except asyncio.TimeoutError:
                     return False
         return True
+
+    def missing(self) -> float:
+        """For how many seconds nothing has come, as far as this program was there to see it: asked again and again."""
+        now = time.monotonic()
+        if now - self._looked > 0.2:
+            self._latest = now
+        self._looked = now
+        return now - self._latest
 
     def window(self, samples: int) -> list[tones.Tone]:
         part = self.samples[-samples:]
@@ -184,20 +195,22 @@ class Listening:
         return self.held.ears[room, track].course
 
     async def quiet(
-        self, track: str = "tone", room: str = "room", window_ms: int = 300, timeout: float = 20
+        self, track: str = "tone", room: str = "room", window_ms: int = 800, timeout: float = 30
     ) -> None:
-        """Waits until a whole window is silent: samples below -60 dBFS, or no samples at all."""
+        """Waits until a whole window is silent (samples below -60 dBFS), until the stream has ended, or until nothing
+        has come for three windows. A stall of somebody's processor is shorter than a window."""
         ear = self.held.ears[room, track]
         size = ear.rate * window_ms // 1000
         deadline = time.monotonic() + timeout
         last: list[tones.Tone] = []
+        at = ear.total + size
         while time.monotonic() < deadline:
-            if not await ear.until(ear.total + size, min(deadline, time.monotonic() + 2 * window_ms / 1000)):
-                if time.monotonic() < deadline:
+            if await ear.until(at, min(deadline, time.monotonic() + 0.05)):
+                last = ear.window(size)
+                if all(one.level < -60 for one in last):
                     return
-                break
-            last = ear.window(size)
-            if all(one.level < -60 for one in last):
+                at = ear.total + ear.rate // 20
+            elif ear.ended.is_set() or ear.missing() > 3 * window_ms / 1000:
                 return
         raise AssertionError(f"still heard: {last}")
 
