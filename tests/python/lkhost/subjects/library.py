@@ -13,6 +13,7 @@ from livekit.rtc._ffi_client import FfiClient
 from livekit.rtc._proto import ffi_pb2
 
 from .held import Held, ask, last_error
+from .taken import Taken
 
 
 class Library:
@@ -27,17 +28,19 @@ class Library:
         return {"pid": os.getpid(), "library": library._name, "ours": hasattr(library, "livekit_ffi_last_error")}
 
     async def dispose(self) -> float:
-        """Disposes the library while rooms may be open; returns how long that took, in seconds."""
+        """Disposes the library while rooms may be open; returns how long that took, in seconds, without those that the
+        machine did not have for us."""
         for feed in self.held.feeds.values():
             feed.task.cancel()
         for ear in self.held.ears.values():
             ear.task.cancel()
-        began = time.monotonic()
-        # The library's own thread may need this interpreter while it ends: keep it free.
-        await asyncio.to_thread(FfiClient.instance._dispose)
-        seconds = time.monotonic() - began
+        with Taken() as taken:
+            began = time.monotonic()
+            # The library's own thread may need this interpreter while it ends: keep it free.
+            await asyncio.to_thread(FfiClient.instance._dispose)
+            seconds = time.monotonic() - began
         self.held.forget()
-        return seconds
+        return seconds - taken.seconds
 
     async def initialize(self) -> None:
         """Makes the SDK's client anew, which initializes the library again.
