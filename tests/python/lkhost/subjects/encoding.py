@@ -12,6 +12,7 @@ from livekit.rtc._proto import ffi_pb2, room_pb2, video_frame_pb2
 from lkhost import bitstreams
 
 from .held import Held, ask
+from .pace import Pace
 from .publishing import publish
 
 
@@ -26,7 +27,7 @@ class Recording:
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        began, at, first = time.monotonic(), 0, self.counts["captured"]
+        pace, at = Pace(self.rate), 0
         while True:
             frame = self.frames[at]
             kind = "ENCODED_FRAME_KEY" if frame.key else "ENCODED_FRAME_DELTA"
@@ -50,7 +51,7 @@ class Recording:
             self.counts["key_wishes"] += feedback.keyframe_requested
             if feedback.rate_control is not None:
                 self.rates.append(feedback.rate_control)
-            await asyncio.sleep(max(0.0, began + (self.counts["captured"] - first) / self.rate - time.monotonic()))
+            await pace.next()
 
     async def stop(self) -> None:
         self.task.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from livekit.rtc._proto import track_pb2, video_frame_pb2
 from lkhost import pictures
 
 from .held import Held
+from .pace import Pace
 from .publishing import publish
 
 # Of the frame with number 1; it goes up by a second with each frame.
@@ -40,13 +40,13 @@ class MarkedCamera:
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        began = time.monotonic()
+        pace = Pace(self.rate)
         while True:
             self.number += 1
             picture = pictures.draw(self.number, *self.size)
             frame = rtc.VideoFrame(*self.size, rtc.VideoBufferType.I420, picture.tobytes())
             self.source.capture_frame(frame, metadata=mark(self.number, self.fields, self.length))
-            await asyncio.sleep(max(0.0, began + self.number / self.rate - time.monotonic()))
+            await pace.next()
 
     async def stop(self) -> None:
         self.task.cancel()

@@ -13,6 +13,7 @@ from livekit.rtc._proto import ffi_pb2, room_pb2, track_pb2, video_frame_pb2
 from lkhost import pictures, tones, wire
 
 from .held import Held, answered, facts
+from .pace import Pace
 
 
 class Voice:
@@ -58,14 +59,14 @@ class Camera:
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        began, first = time.monotonic(), self.number
+        pace = Pace(self.rate)
         while True:
             picture = pictures.draw(self.number, self.width, self.height, self.grain)
             frame = rtc.VideoFrame(self.width, self.height, rtc.VideoBufferType.I420, picture.tobytes())
             self.captured_at.append(time.monotonic())
             self.source.capture_frame(frame, rotation=self.rotation)
             self.number += 1
-            await asyncio.sleep(max(0.0, began + (self.number - first) / self.rate - time.monotonic()))
+            await pace.next()
 
     async def stop(self) -> None:
         self.task.cancel()
