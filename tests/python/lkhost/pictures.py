@@ -54,6 +54,18 @@ def draw(number: int, width: int, height: int, grain: np.ndarray | None = None) 
     return np.concatenate([luma.ravel(), u.ravel(), v.ravel()])
 
 
+def turned(picture: np.ndarray, width: int, height: int, quarters: int) -> tuple[np.ndarray, int, int]:
+    """The picture as a camera captures it that has to be turned clockwise by so many quarters to stand upright, and its
+    size then; both sides are even."""
+    if quarters == 0:
+        return picture, width, height
+    luma, chroma = width * height, width * height // 4
+    planes = (picture[:luma], picture[luma : luma + chroma], picture[luma + chroma :])
+    sizes = ((height, width), (height // 2, width // 2), (height // 2, width // 2))
+    lying = [np.rot90(plane.reshape(size), quarters).ravel() for plane, size in zip(planes, sizes, strict=True)]
+    return np.concatenate(lying), *((height, width) if quarters % 2 else (width, height))
+
+
 def grain(width: int, height: int) -> np.ndarray:
     """A texture that moves under pictures of that size and is different from one to the next, so that an encoder can
     use all the bits that it may."""

@@ -47,7 +47,8 @@ class Voice:
 
 
 class Camera:
-    """Feeds one published video track with numbered pictures."""
+    """Feeds one published video track with numbered pictures. With a rotation (of the protocol: quarters, clockwise) it
+    is held askew: the picture lies in the frame such that it stands upright once it is turned as the frame says."""
 
     def __init__(
         self, source: rtc.VideoSource, width: int, height: int, rate: float, rotation: int, grain: np.ndarray | None
@@ -61,8 +62,10 @@ class Camera:
     async def _run(self) -> None:
         pace = Pace(self.rate)
         while True:
-            picture = pictures.draw(self.number, self.width, self.height, self.grain)
-            frame = rtc.VideoFrame(self.width, self.height, rtc.VideoBufferType.I420, picture.tobytes())
+            picture, width, height = pictures.turned(
+                pictures.draw(self.number, self.width, self.height, self.grain), self.width, self.height, self.rotation
+            )
+            frame = rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, picture.tobytes())
             self.captured_at.append(time.monotonic())
             self.source.capture_frame(frame, rotation=self.rotation)
             self.number += 1
@@ -112,8 +115,8 @@ class Publishing:
         grain: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
-        """Publishes a video track of numbered pictures, with `grain` such as need many bits. `options` are
-        TrackPublishOptions."""
+        """Publishes a video track of numbered pictures, with `grain` such as need many bits; `width` and `height` are
+        those of the upright picture, see `Camera`. `options` are TrackPublishOptions."""
         video = rtc.VideoSource(width, height, is_screencast=screencast)
         track = rtc.LocalVideoTrack.create_video_track(name, video)
         self.held.feeds[room, name] = Camera(
@@ -133,6 +136,21 @@ class Publishing:
         assert isinstance(camera, Camera)
         camera.width, camera.height, camera.grain = width, height, None
         return camera.number
+
+    async def turn(self, rotation: int, name: str = "video", room: str = "room") -> int:
+        """Captures with another rotation from now on; says the number of the first picture that has it."""
+        camera = self.held.feeds[room, name]
+        assert isinstance(camera, Camera)
+        camera.rotation = rotation
+        return camera.number
+
+    async def capture_more(self, count: int, name: str = "video", room: str = "room") -> None:
+        """Waits until the camera has captured so many more pictures."""
+        camera = self.held.feeds[room, name]
+        assert isinstance(camera, Camera)
+        last = camera.number + count
+        while camera.number < last:
+            await asyncio.sleep(1 / camera.rate)
 
     async def unpublish(self, name: str = "tone", room: str = "room") -> None:
         feed = self.held.feeds.pop((room, name), None)

@@ -111,11 +111,13 @@ class Watching:
         track: str = "video",
         room: str = "room",
         count: int = 10,
+        least: int = 0,
         width: int | None = None,
         height: int | None = None,
         seconds: float = 20,
     ) -> list[dict[str, Any]]:
-        """The next `count` pictures, of this size where one is given, that come from now on."""
+        """The next `count` pictures, of this size where one is given, that come from now on and have at least the
+        number `least`."""
         eye = self._eye(room, track)
         start = len(eye.seen)
 
@@ -123,7 +125,9 @@ class Watching:
             return [
                 at
                 for at in range(start, len(eye.seen))
-                if width in (None, eye.seen[at].width) and height in (None, eye.seen[at].height)
+                if width in (None, eye.seen[at].width)
+                and height in (None, eye.seen[at].height)
+                and eye.seen[at].number >= least
             ]
 
         if not await eye.until(lambda: len(wanted()) >= count, seconds):
