@@ -339,7 +339,7 @@ def test_a_stream_with_a_missing_packet_is_an_error(pair):
 
 
 def test_a_large_file_arrives_intact_and_memory_stays_bounded(pair, tmp_path):
-    """The sender holds no more than half of it at any time; 100 MiB stand in the benches."""
+    """The sender holds no more than half of it at any time; 100 MiB: test_slow_readers.py."""
     source = tmp_path / "large.bin"
     data = random.Random(5).randbytes(FILE)
     source.write_bytes(data)

@@ -165,6 +165,7 @@ class Peer:
         )
         return {
             "rss": int(status["VmRSS"].split()[0]),
+            "peak": int(status["VmHWM"].split()[0]),
             "threads": int(status["Threads"]),
             "descriptors": len(os.listdir(f"/proc/{self.pid}/fd")),
         }

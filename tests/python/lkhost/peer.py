@@ -26,6 +26,7 @@ faulthandler.register(signal.SIGUSR1)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from lkhost.subjects.callback import Callback  # noqa: E402
 from lkhost.subjects.calls import Calls  # noqa: E402
 from lkhost.subjects.datatracks import DataTracks  # noqa: E402
 from lkhost.subjects.encoding import Encoding  # noqa: E402
@@ -69,6 +70,7 @@ def operations() -> dict[str, Operation]:
         Pictures(held),
         Platform(held),
         Library(held),
+        Callback(held),
         Overheard(held),
         Streams(held),
         Calls(held),

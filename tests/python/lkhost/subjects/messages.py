@@ -29,6 +29,12 @@ class Messages:
             payload, reliable=reliable, topic=topic, destination_identities=to or []
         )
 
+    async def publish_numbered(self, count: int, room: str = "room") -> None:
+        """So many messages one after the other, reliable and lossy in turn; the topic of each is its number."""
+        local = self.held.rooms[room].local_participant
+        for number in range(count):
+            await local.publish_data(b"x" * 100, reliable=number % 2 == 1, topic=str(number))
+
     async def publish_dtmf(self, code: int, digit: str, room: str = "room") -> None:
         await self.held.rooms[room].local_participant.publish_dtmf(code=code, digit=digit)
 

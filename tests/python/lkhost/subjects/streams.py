@@ -26,6 +26,7 @@ SHOWN = 2000
 class Streams:
     def __init__(self, held: Held) -> None:
         self.held = held
+        self._read_so_far = 0
 
     # Reading
 
@@ -38,6 +39,10 @@ class Streams:
 
         self.held.rooms[room].register_text_stream_handler(topic, begin)
         self.held.rooms[room].register_byte_stream_handler(topic, begin)
+
+    async def read_so_far(self) -> int:
+        """The bytes of all streams that were read by `hear_streams` in this program."""
+        return self._read_so_far
 
     async def deaf_to_streams(self, topic: str = "", room: str = "room") -> None:
         self.held.rooms[room].unregister_text_stream_handler(topic)
@@ -53,6 +58,7 @@ class Streams:
                 data = piece.encode() if isinstance(piece, str) else piece
                 total.update(data)
                 size += len(data)
+                self._read_so_far += len(data)
                 pieces += 1
                 if isinstance(piece, str) and size <= SHOWN:
                     text += piece
