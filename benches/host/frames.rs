@@ -26,7 +26,8 @@ use libloading::Library;
 use livekit_ffi::proto::{
     self, FfiEvent, FfiRequest, FfiResponse, connect_callback, data_track_stream_event::Detail,
     ffi_event::Message as Event, ffi_request::Message as Request,
-    ffi_response::Message as Response, publish_data_track_callback, room_event,
+    ffi_response::Message as Response, get_session_stats_callback, publish_data_track_callback,
+    room_event, rtc_stats::Stats,
 };
 use prost::Message as _;
 
@@ -242,7 +243,7 @@ fn run(
     tokens: [String; 2],
 ) -> Result<(), Failure> {
     let [sender, reader] = tokens;
-    let (_, sender) = enter(host, events, url, sender)?;
+    let (sending, sender) = enter(host, events, url, sender)?;
     let (reading, _) = enter(host, events, url, reader)?;
     let (ours, theirs) = publish(host, events, sender, reading)?;
     let request = proto::SubscribeDataTrackRequest {
@@ -280,11 +281,47 @@ fn run(
     let read = read(events, next)?;
     let (pushed, taken) = pusher.join().map_err(|_| "the pusher ended badly")??;
     let share = (processor_time()? - before) / LASTS.as_secs_f64();
+    let (sent, _) = messages(host, events, sending)?;
+    let (_, came) = messages(host, events, reading)?;
     writeln!(
         io::stdout(),
-        r#"{{"pushed": {pushed}, "taken": {taken}, "read": {read}, "cpu": {share:.3}}}"#
+        r#"{{"pushed": {pushed}, "taken": {taken}, "sent": {sent}, "came": {came}, "read": {read}, "cpu": {share:.3}}}"#
     )?;
     Ok(())
+}
+
+/// Messages that went out and came in on the room's channel for data tracks.
+fn messages(
+    host: &Host,
+    events: &Receiver<Event>,
+    room_handle: u64,
+) -> Result<(u32, u32), Failure> {
+    let request = proto::GetSessionStatsRequest {
+        room_handle,
+        request_async_id: None,
+    };
+    host.ask(Request::GetSessionStats(request))?;
+    let outcome = wait(events, |event| match event {
+        Event::GetSessionStats(done) => done.message,
+        _ => None,
+    })?;
+    let get_session_stats_callback::Message::Result(both) = outcome else {
+        return Err(format!("{outcome:?}").into());
+    };
+    let mut sum = (0, 0);
+    for stats in both
+        .publisher_stats
+        .into_iter()
+        .chain(both.subscriber_stats)
+    {
+        if let Some(Stats::DataChannel(channel)) = stats.stats
+            && channel.dc.label == "_data_track"
+        {
+            sum.0 += channel.dc.messages_sent;
+            sum.1 += channel.dc.messages_received;
+        }
+    }
+    Ok(sum)
 }
 
 /// What the process took so far of the processors, in seconds.

@@ -1,10 +1,8 @@
-//! Data tracks, and the streams of frames that a host asks for one by one.
+//! Data tracks of others, and the streams of frames that a host asks for one by one.
 
 use std::sync::{Arc, OnceLock};
 
-use livekit::data_track::{
-    DataTrackSubscribeError, DataTrackSubscribeOptions, LocalDataTrack, RemoteDataTrack,
-};
+use livekit::data_track::{DataTrackSubscribeError, DataTrackSubscribeOptions, RemoteDataTrack};
 use tokio::sync::Notify;
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -17,13 +15,6 @@ use crate::{
         handles::{HandleId, Ownership, Resource},
     },
 };
-
-/// A data track that we publish.
-pub(crate) struct LocalDataTrackObject(pub(crate) LocalDataTrack);
-
-impl Resource for LocalDataTrackObject {
-    const KIND: &'static str = "local data track";
-}
 
 /// A data track that another participant publishes.
 pub(crate) struct RemoteDataTrackObject(pub(crate) RemoteDataTrack);

@@ -15,6 +15,7 @@ pub(crate) mod data_stream;
 pub(crate) mod data_track;
 mod follow;
 pub(crate) mod given;
+pub(crate) mod local_data_track;
 pub(crate) mod media_stream;
 pub(crate) mod objects;
 pub(crate) mod order;

@@ -11,10 +11,9 @@ use super::{OPERATION_LIMIT, answer, attempt, local_participant};
 use crate::{
     error::FfiError,
     events::{
-        data_track::{
-            DataTrackStreamObject, LocalDataTrackObject, RemoteDataTrackObject, subscribe,
-        },
+        data_track::{DataTrackStreamObject, RemoteDataTrackObject, subscribe},
         given::owned,
+        local_data_track::LocalDataTrackObject,
     },
     proto::{self, ffi_event::Message, publish_data_track_callback::Result as Published},
     server::{Server, handles::Ownership},
@@ -56,7 +55,9 @@ pub(crate) fn publish(
                 let result = match attempt(OPERATION, OPERATION_LIMIT, publish).await {
                     Ok(Ok(track)) => {
                         let info = proto::DataTrackInfo::from(track.info());
-                        let track = Arc::new(LocalDataTrackObject(track));
+                        let (track, feed) = LocalDataTrackObject::new(track);
+                        // Without a runtime there is nobody left to push.
+                        let _task = to.spawn("a data track's frames", feed);
                         let ownership = Ownership::of(object.session.handle);
                         let handle = to.handles().insert(track, ownership);
                         Published::Track(proto::OwnedLocalDataTrack {
@@ -88,10 +89,9 @@ pub(crate) fn try_push(
         .get::<LocalDataTrackObject>(request.track_handle)
     {
         Ok(track) => track
-            .0
             .try_push(DataTrackFrame::from(request.frame))
             .err()
-            .map(|error| error.reason().into()),
+            .map(Into::into),
         Err(error) => Some(proto::LocalDataTrackTryPushError {
             code: proto::LocalDataTrackTryPushErrorCode::InvalidHandle.into(),
             message: error.to_string(),
@@ -108,7 +108,7 @@ pub(crate) fn unpublish(
     server
         .handles()
         .get::<LocalDataTrackObject>(request.track_handle)?
-        .0
+        .track
         .unpublish();
     Ok(proto::LocalDataTrackUnpublishResponse {})
 }
@@ -122,7 +122,7 @@ pub(crate) fn local_is_published(
         .handles()
         .get::<LocalDataTrackObject>(request.track_handle)?;
     Ok(proto::LocalDataTrackIsPublishedResponse {
-        is_published: track.0.is_published(),
+        is_published: track.track.is_published(),
     })
 }
 
