@@ -1,10 +1,12 @@
 //! What a host sees of a server: events in order, bounded, and an end in bounded time.
 
 use std::{
+    num::NonZero,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -116,6 +118,38 @@ impl Host {
     fn async_ids(&self, count: usize) -> Vec<u64> {
         self.await_events(count).iter().map(async_id).collect()
     }
+}
+
+/// Runs `end`, which must take less than 3 s of those that the machine had for us: threads that sleep for a moment again
+/// and again, as many as there are processors, oversleep while it is somewhere else.
+fn within_three_seconds(end: impl FnOnce()) {
+    const TICK: Duration = Duration::from_millis(10);
+    let over = AtomicBool::new(false);
+    let watch = || {
+        let (first, mut taken) = (Instant::now(), Duration::ZERO);
+        while !over.load(Ordering::SeqCst) && first.elapsed() < 3 * SOON {
+            let begin = Instant::now();
+            thread::sleep(TICK);
+            let late = begin.elapsed().saturating_sub(TICK);
+            if late > TICK {
+                taken += late;
+            }
+        }
+        taken
+    };
+    thread::scope(|scope| {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let watching: Vec<_> = (0..processors).map(|_| scope.spawn(watch)).collect();
+        let begin = Instant::now();
+        end();
+        let spent = begin.elapsed();
+        over.store(true, Ordering::SeqCst);
+        let taken: Duration = watching.into_iter().map(|one| one.join().unwrap()).sum();
+        assert!(
+            spent.saturating_sub(taken) < Duration::from_secs(3),
+            "{spent:?}, of which {taken:?} were not ours"
+        );
+    });
 }
 
 struct Buffer;
@@ -237,12 +271,14 @@ fn frames_of_a_dropped_stream_are_freed_and_never_delivered() {
 
 #[test]
 fn log_records_come_in_one_batch_and_a_flood_is_counted() {
-    let (host, server) = Host::server();
+    // While the host is busy nothing is sent, however long this takes.
+    let (host, server) = Host::busy_server();
     for number in 0..LOG_LIMIT + 5 {
         server.log_error(format!("record {number}"));
     }
-    let events = host.await_events(1);
-    let Message::Logs(batch) = &events[0] else {
+    host.block(false);
+    let events = host.await_events(2);
+    let Message::Logs(batch) = &events[1] else {
         panic!("not logs: {events:?}")
     };
     assert_eq!(batch.records.len(), LOG_LIMIT + 1);
@@ -253,7 +289,7 @@ fn log_records_come_in_one_batch_and_a_flood_is_counted() {
             .starts_with("5 log records")
     );
     server.dispose();
-    assert_eq!(host.await_events(1).len(), 1);
+    assert_eq!(host.await_events(2).len(), 2);
 }
 
 #[test]
@@ -306,11 +342,11 @@ fn dispose_from_inside_the_callback_does_not_deadlock() {
     server.runtime().unwrap();
     let inner = Arc::clone(&server);
     host.react(move |_| inner.dispose());
-    let begin = Instant::now();
-    server.send(event(1));
-    server.send(event(2));
-    assert_eq!(host.async_ids(1), [1]);
-    assert!(begin.elapsed() < Duration::from_secs(3));
+    within_three_seconds(|| {
+        server.send(event(1));
+        server.send(event(2));
+        assert_eq!(host.async_ids(1), [1]);
+    });
     *host.reaction.lock() = None;
     server.dispose();
     assert_eq!(host.seen.lock().len(), 1, "what was queued is discarded");
@@ -365,25 +401,13 @@ fn dispose_is_bounded_when_a_room_never_closes() {
     let (_host, server) = Host::server();
     server.runtime().unwrap();
     server.register_closer(1, Box::new(|| Box::pin(std::future::pending())));
-    let begin = Instant::now();
-    server.dispose();
-    assert!(
-        begin.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        begin.elapsed()
-    );
+    within_three_seconds(|| server.dispose());
 }
 
 #[test]
 fn dispose_is_bounded_when_the_callback_hangs() {
     let (host, server) = Host::busy_server();
-    let begin = Instant::now();
-    server.dispose();
-    assert!(
-        begin.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        begin.elapsed()
-    );
+    within_three_seconds(|| server.dispose());
     host.block(false);
     assert_eq!(host.async_ids(1), [1]);
 }
@@ -475,7 +499,17 @@ fn a_handle_may_use_the_runtime_when_it_is_dropped() {
 #[test]
 fn log_and_tracing_records_cross_if_they_are_important_enough() {
     static BRIDGE: logging::LogBridge = logging::LogBridge::new();
-    let (host, server) = Host::server();
+    const TEXTS: [&str; 7] = [
+        "connected",
+        "chatter",
+        "of no interest",
+        "of interest",
+        "never",
+        "from tracing",
+        "too late",
+    ];
+    // While the host is busy nothing is sent, however long this takes.
+    let (host, server) = Host::busy_server();
     BRIDGE.connect(Arc::clone(server.events()), false);
     log::info!(target: "livekit::room", "connected");
     log::debug!(target: "livekit::room", "chatter");
@@ -483,22 +517,28 @@ fn log_and_tracing_records_cross_if_they_are_important_enough() {
     log::warn!(target: "rustls", "of interest");
     log::trace!(target: "livekit", "never");
     tracing::info!(target: "lk_engine", "from tracing");
-    let events = host.await_events(1);
     BRIDGE.disconnect();
     log::error!(target: "livekit", "too late");
+    host.block(false);
+    let events = host.await_events(2);
     server.dispose();
-    let Message::Logs(batch) = &events[0] else {
+    let Message::Logs(batch) = &events[1] else {
         panic!("not logs: {events:?}")
     };
-    let messages: Vec<&str> = batch
+    // The bridge is the process's: the tests beside this one log, too.
+    let records: Vec<_> = batch
         .records
+        .iter()
+        .filter(|record| TEXTS.iter().any(|text| record.message.contains(text)))
+        .collect();
+    let messages: Vec<&str> = records
         .iter()
         .map(|record| record.message.as_str())
         .collect();
     assert_eq!(messages.len(), 3, "{messages:?}");
     assert_eq!(messages[..2], ["connected", "of interest"]);
     assert!(messages[2].contains("from tracing"));
-    assert_eq!(batch.records[0].level, i32::from(proto::LogLevel::LogInfo));
-    assert_eq!(batch.records[0].target, "livekit::room");
-    assert_eq!(host.seen.lock().len(), 1);
+    assert_eq!(records[0].level, i32::from(proto::LogLevel::LogInfo));
+    assert_eq!(records[0].target, "livekit::room");
+    assert_eq!(host.seen.lock().len(), 2);
 }
