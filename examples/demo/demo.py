@@ -68,7 +68,7 @@ async def round_trip(there: rtc.Room, back: rtc.Room) -> list[float]:
     for _ in range(11):
         sent = time.monotonic()
         await there.local_participant.publish_data(b"x" * 100, topic="ping")
-        times.append(await asyncio.wait_for(pongs.get(), 5) - sent)
+        times.append(await asyncio.wait_for(pongs.get(), 10) - sent)
     return times
 
 
@@ -107,18 +107,21 @@ async def main(server: Server, folder: Path) -> bool:
     # The server offers a track to the others when something comes of it.
     showing = asyncio.create_task(sight.show(video))
     recording = asyncio.create_task(
-        sound.record(await asyncio.wait_for(subscribed[rtc.TrackKind.KIND_AUDIO], 10))
+        sound.record(await asyncio.wait_for(subscribed[rtc.TrackKind.KIND_AUDIO], 30))
     )
     seen = sight.Sight()
     looking = asyncio.create_task(
-        sight.look(await asyncio.wait_for(subscribed[rtc.TrackKind.KIND_VIDEO], 10), seen)
+        sight.look(await asyncio.wait_for(subscribed[rtc.TrackKind.KIND_VIDEO], 30), seen)
     )
     playing = asyncio.create_task(sound.play(audio))
     samples = await asyncio.wait_for(recording, 30)
     await playing
-    for task in (showing, looking):
+    # The server begins with a smaller size, and a busy machine takes its time.
+    full = asyncio.create_task(seen.full.wait())
+    await asyncio.wait([full], timeout=20)
+    for task in (showing, looking, full):
         task.cancel()
-    await asyncio.gather(showing, looking, return_exceptions=True)
+    await asyncio.gather(showing, looking, full, return_exceptions=True)
 
     # On a machine that is busy with other things there may be holes: the clearest half second of the 440 Hz counts.
     starts = range(0, sound.RATE * 3 // 2, sound.RATE // 10)

@@ -32,6 +32,8 @@ class Sight:
     latest: pictures.Seen | None = None
     rgb: np.ndarray | None = None
     """The latest picture of full size, of shape (height, width, 3)."""
+    full: asyncio.Event = field(default_factory=asyncio.Event)
+    """There is one that is not the first of its size, which is coarse."""
 
 
 async def look(track: rtc.Track, sight: Sight) -> None:
@@ -43,7 +45,11 @@ async def look(track: rtc.Track, sight: Sight) -> None:
         if not sight.numbers:
             say(f"first picture received: number {seen.number}, {seen.width} x {seen.height}")
         sight.numbers.append(seen.number)
-        if (seen.width, seen.height) == (WIDTH, HEIGHT) and (sight.rgb is None or seen.number % FRAMERATE == 0):
+        if (seen.width, seen.height) != (WIDTH, HEIGHT):
+            continue
+        if sight.latest is None or seen.number >= sight.latest.number + FRAMERATE:
+            if sight.latest is not None:
+                sight.full.set()
             sight.latest = seen
             colours = frame.convert(rtc.VideoBufferType.RGB24)
             sight.rgb = np.frombuffer(colours.data, dtype=np.uint8).reshape(HEIGHT, WIDTH, 3)

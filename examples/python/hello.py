@@ -38,6 +38,8 @@ async def main(url: str, token: str) -> None:
         track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
     )
     print(f"published {publication.sid}")
+    # Who subscribes later misses the beginning, and who has not subscribed when we leave never does.
+    await asyncio.wait([asyncio.create_task(publication.wait_for_subscription())], timeout=10)
 
     for block in range(100):
         samples = (math.sin(2 * math.pi * 440 * (block * 480 + i) / RATE) for i in range(480))

@@ -116,8 +116,11 @@ impl Host {
         }
     }
 
-    /// Makes a source and a track of it, and publishes that; returns the source and the track's sid.
-    fn publish(&self, local_participant_handle: u64) -> Result<(u64, String), Failure> {
+    /// Makes a source and a track of it, and publishes that; returns the source and the publication.
+    fn publish(
+        &self,
+        local_participant_handle: u64,
+    ) -> Result<(u64, proto::OwnedTrackPublication), Failure> {
         let request = proto::NewAudioSourceRequest {
             r#type: proto::AudioSourceType::AudioSourceNative.into(),
             sample_rate: Some(RATE),
@@ -143,11 +146,26 @@ impl Host {
         let begun = ask!(self, PublishTrack, request);
         match finish!(self, PublishTrack, begun).message {
             Some(publish_track_callback::Message::Publication(publication)) => {
-                Ok((source_handle, publication.info.sid))
+                Ok((source_handle, publication))
             }
             Some(publish_track_callback::Message::Error(error)) => Err(error.into()),
             None => Err("a callback without an outcome".into()),
         }
+    }
+
+    /// Waits until somebody has subscribed, or for ten seconds. Who subscribes later misses the beginning, and who has
+    /// not subscribed when we leave never does.
+    fn await_listener(&self, publication_handle: u64) -> Result<(), Failure> {
+        let request = proto::WaitForSubscriptionRequest {
+            publication_handle,
+            timeout_ms: Some(10_000),
+            ..Default::default()
+        };
+        let begun = ask!(self, WaitForSubscription, request);
+        if let Some(error) = finish!(self, WaitForSubscription, begun).error {
+            say(&format!("nobody listens: {error}"))?;
+        }
+        Ok(())
     }
 
     /// One second of 440 Hz. The source answers each block when it has room for more, which keeps the pace.
@@ -217,8 +235,9 @@ fn run(host: &Host, url: String, token: String) -> Result<(), Failure> {
         ReadyForRoomEvent,
         proto::ReadyForRoomEventRequest { room_handle }
     );
-    let (source, sid) = host.publish(local.handle.id)?;
-    say(&format!("published {sid}"))?;
+    let (source, publication) = host.publish(local.handle.id)?;
+    say(&format!("published {}", publication.info.sid))?;
+    host.await_listener(publication.handle.id)?;
     host.say_tone(source)?;
     host.leave(room_handle)?;
     say("left")
