@@ -1,5 +1,7 @@
 //! Every request of the protocol with every field of it wrong, one at a time, through the C
-//! boundary: each gets an answer, an error names what was wrong, and nothing crashes or hangs.
+//! boundary: each gets an answer, an error names the field and the value, and nothing crashes or
+//! hangs. What is taken all the same stands in [`TAKEN`]. A request that is an error with nothing
+//! wrong in it, for want of a room or of memory, may give that error before it comes to the field.
 //!
 //! The requests, their fields and their kinds come from the descriptors, so that a new one is
 //! walked as soon as it exists. `-- --nocapture` prints the table of cases and outcomes.
@@ -16,7 +18,7 @@ use std::{
     ffi::c_char,
     fs::OpenOptions,
     io::Write as _,
-    ptr, slice,
+    iter, ptr, slice,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -197,6 +199,8 @@ fn key(field: &FieldDescriptorProto, wire: u64, out: &mut Vec<u8>) {
 /// A wrong value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wrong {
+    /// Nothing is wrong: what the others are compared with.
+    Nothing,
     Missing,
     Number(u64),
     Float(f64),
@@ -236,7 +240,9 @@ impl Good<'_> {
             }
             match path.split_first() {
                 Some((first, rest)) if ptr::eq(*first, field) => {
-                    if rest.is_empty() {
+                    if rest.is_empty() && wrong == Wrong::Nothing {
+                        self.right(field, out);
+                    } else if rest.is_empty() {
                         self.wrong(field, wrong, out);
                     } else {
                         let mut inner = Vec::new();
@@ -254,7 +260,7 @@ impl Good<'_> {
 
     fn wrong(&self, field: &FieldDescriptorProto, wrong: Wrong, out: &mut Vec<u8>) {
         match wrong {
-            Wrong::Missing => {}
+            Wrong::Missing | Wrong::Nothing => {}
             Wrong::Number(value) => {
                 key(field, 0, out);
                 varint(value, out);
@@ -325,6 +331,8 @@ impl Good<'_> {
             }
             _ if name.contains("rate") => self.wrong(field, Wrong::Number(48_000), out),
             _ if name.contains("samples") => self.wrong(field, Wrong::Number(480), out),
+            // 10 ms of 16-bit samples.
+            _ if name == "size" => self.wrong(field, Wrong::Number(960), out),
             _ if name == "width" || name == "height" => self.wrong(field, Wrong::Number(16), out),
             _ => self.wrong(field, Wrong::Number(1), out),
         }
@@ -570,6 +578,19 @@ fn objects() -> HashMap<&'static str, u64> {
     )) else {
         panic!("not a resampler")
     };
+    let Response::NewSoxResampler(sox) =
+        ask(Request::NewSoxResampler(proto::NewSoxResamplerRequest {
+            input_rate: 48_000.0,
+            output_rate: 16_000.0,
+            num_channels: 1,
+            ..Default::default()
+        }))
+    else {
+        panic!("not a resampler")
+    };
+    let Some(proto::new_sox_resampler_response::Message::Resampler(sox)) = sox.message else {
+        panic!("not a resampler")
+    };
     let (sound, picture) = (sound.track.handle.id, picture.track.handle.id);
     HashMap::from([
         ("source_handle", audio),
@@ -582,6 +603,8 @@ fn objects() -> HashMap<&'static str, u64> {
         ("new_video_stream", picture),
         ("apm_handle", apm.apm.handle.id),
         ("resampler_handle", resampler.resampler.handle.id),
+        ("push_sox_resampler", sox.handle.id),
+        ("flush_sox_resampler", sox.handle.id),
     ])
 }
 
@@ -611,8 +634,8 @@ fn every_request_answers_to_every_wrong_field() {
         for path in paths {
             let list = path
                 .last()
-                .map_or(vec![Wrong::Missing], |field| wrongs(field, others, dropped));
-            for wrong in list {
+                .map_or(vec![], |field| wrongs(field, others, dropped));
+            for wrong in iter::once(Wrong::Nothing).chain(list) {
                 async_id += 1;
                 let good = Good {
                     types: &types,
@@ -644,7 +667,11 @@ fn every_request_answers_to_every_wrong_field() {
 
     let mut refused = 0;
     let mut complaints = Vec::new();
+    let mut usual = &cases[0];
     for case in &cases {
+        if case.wrong == Wrong::Nothing {
+            usual = case;
+        }
         let text = case
             .error()
             .unwrap_or("accepted")
@@ -656,7 +683,7 @@ fn every_request_answers_to_every_wrong_field() {
             case.request, case.field, case.wrong
         );
         refused += usize::from(case.error().is_some());
-        let complaint = complaint(case);
+        let complaint = complaint(case, usual);
         complaints.extend(complaint.map(|what| {
             format!(
                 "{}: {} {:?}: {what}: {text}",
@@ -676,24 +703,85 @@ fn every_request_answers_to_every_wrong_field() {
     );
     assert_eq!(walked.len() + 1, requests.field.len());
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    for entry in TAKEN {
+        let taken = |case: &&Case| is_listed(entry, case) && case.error().is_none();
+        assert!(
+            cases.iter().any(|case| taken(&case)),
+            "{entry:?} is refused"
+        );
+    }
 }
 
-/// What is wrong with a case's outcome, if anything is.
-fn complaint(case: &Case) -> Option<&'static str> {
-    let last = case.field.rsplit('.').next().unwrap_or_default();
+/// What is taken although it stands among the wrong values, with the reason; no values are all of them.
+const TAKEN: &[(&str, &str, &[Wrong], &str)] = {
+    use Wrong::{Missing, Number, Text};
+    const NAME: &str = "a name is any text";
+    const QUEUE: &str = "0 keeps all of them, and there is no upper limit";
+    &[
+        ("create_audio_track", "name", &[], NAME),
+        ("create_video_track", "name", &[], NAME),
+        ("new_video_stream", "queue_size_frames", &[], QUEUE),
+        ("new_audio_stream", "queue_size_frames", &[], QUEUE),
+        (
+            "new_audio_stream",
+            "audio_filter_module_id",
+            &[Text(0)],
+            "no filter",
+        ),
+        (
+            "new_audio_stream",
+            "audio_filter_options",
+            &[Text(0), Text(GIGANTIC)],
+            "the filter reads them",
+        ),
+        (
+            "new_audio_source",
+            "queue_size_ms",
+            &[Number(0)],
+            "no queue: a frame at a time",
+        ),
+        (
+            "new_audio_source",
+            "platform_audio_handle",
+            &[],
+            "only a source of a device looks at it",
+        ),
+        (
+            "remix_and_resample",
+            "buffer.samples_per_channel",
+            &[Missing, Number(0)],
+            "of nothing comes nothing",
+        ),
+        ("new_sox_resampler", "flags", &[Number(0)], "no flags"),
+        (
+            "push_sox_resampler",
+            "size",
+            &[Missing, Number(0)],
+            "nothing is pushed",
+        ),
+        (
+            "apm_set_stream_delay",
+            "delay_ms",
+            &[Missing, Number(0)],
+            "no delay",
+        ),
+    ]
+};
+
+/// Whether a case is one of [`TAKEN`]'s.
+fn is_listed(entry: &(&str, &str, &[Wrong], &str), case: &Case) -> bool {
+    (entry.0, entry.1) == (&*case.request, &*case.field)
+        && (entry.2.is_empty() || entry.2.contains(&case.wrong))
+}
+
+/// What is wrong with a case's outcome, if anything is. `usual` is what the request comes to with nothing wrong in it.
+fn complaint(case: &Case, usual: &Case) -> Option<&'static str> {
     let Some(text) = case.error() else {
-        let top = !case.field.contains('.');
-        return match case.wrong {
-            Wrong::Number(_)
-                if top && last.ends_with("handle") && last != "platform_audio_handle" =>
-            {
-                Some("a wrong handle was taken")
-            }
-            Wrong::Number(_) if case.kind == Type::Enum => Some("an unknown value was taken"),
-            Wrong::Float(value) if value.is_nan() => Some("not a number was taken"),
-            Wrong::NotUtf8 => Some("a text that is none was taken"),
-            _ => None,
-        };
+        // The first value of an enum and `false` are values like others.
+        let first = case.wrong == Wrong::Missing && matches!(case.kind, Type::Enum | Type::Bool);
+        let listed = TAKEN.iter().any(|entry| is_listed(entry, case));
+        return (!first && !listed && case.wrong != Wrong::Nothing)
+            .then_some("a wrong value was taken");
     };
     if text.is_empty() {
         return Some("an error without a text");
@@ -701,18 +789,52 @@ fn complaint(case: &Case) -> Option<&'static str> {
     if text.starts_with("internal error") {
         return Some("a bug of ours");
     }
-    if text.contains("_ptr` is null") {
-        return None; // Also true: see the top.
+    if case.wrong == Wrong::Nothing {
+        return None;
     }
-    let names_handle = text.contains("handle");
-    match case.wrong {
-        Wrong::Number(id) if last.ends_with("handle") && !text.contains(&id.to_string()) => {
-            (!names_handle).then_some("the error does not name the handle")
-        }
-        Wrong::Number(value) if case.kind == Type::Enum && !names_handle => {
-            let number = if value == u64::MAX { "-1" } else { "4711" };
-            (!text.contains(number)).then_some("the error does not name the value")
-        }
-        _ => None,
+    // It stopped before it came to this field: there is no room, or no memory.
+    let same = usual
+        .error()
+        .is_some_and(|usual| without_numbers(usual) == without_numbers(text));
+    if same || text.contains("_ptr` is null") {
+        return None;
     }
+    if !named(case, text) {
+        return Some("the error does not name the field");
+    }
+    (!told(case, text)).then_some("the error does not name the value")
+}
+
+/// Whether an error says which field was wrong.
+fn named(case: &Case, text: &str) -> bool {
+    let last = case.field.rsplit('.').next().unwrap_or_default();
+    if last.ends_with("handle") {
+        return text.contains("handle ");
+    }
+    // The decoder knows a map's entries by the map.
+    if text.contains("are not a valid FfiRequest") {
+        return case
+            .field
+            .split('.')
+            .any(|part| text.contains(&format!(".{part}:")));
+    }
+    // A message that is missing is one in which everything is missing.
+    if case.kind == Type::Message {
+        return text.contains("field `");
+    }
+    text.split(|one: char| !one.is_alphanumeric() && one != '_')
+        .any(|word| word == last)
+}
+
+/// Whether an error that names the field also says the value.
+fn told(case: &Case, text: &str) -> bool {
+    let Wrong::Number(value) = case.wrong else {
+        return true;
+    };
+    // As protobuf carries them, negative numbers have 64 bits.
+    text.contains(&value.to_string()) || text.contains(&value.cast_signed().to_string())
+}
+
+fn without_numbers(text: &str) -> String {
+    text.chars().filter(|one| !one.is_ascii_digit()).collect()
 }

@@ -42,7 +42,12 @@ fn try_load(
         &request.plugin_path,
         request.dependencies.iter().collect(),
     )
-    .map_err(|error| FfiError::operation("load_audio_filter_plugin", error))?;
+    .map_err(|error| {
+        FfiError::operation(
+            "load_audio_filter_plugin",
+            format_args!("`plugin_path` or `dependencies`: {error}"),
+        )
+    })?;
     register_audio_filter_plugin(request.module_id.clone(), plugin.clone());
     // Rooms joined before: the others tell the filter when they are joined.
     for room in server.handles().all::<RoomObject>() {

@@ -263,6 +263,13 @@ fn enqueue(
         .handles()
         .get::<AudioSourceObject>(request.source_handle)?;
     let host = object.host(request.source_handle)?;
+    if request.buffer.samples_per_channel == 0 {
+        return Err(FfiError::field(
+            "buffer.samples_per_channel",
+            0,
+            "a frame holds samples",
+        ));
+    }
     let frame = frame(memory, &request.buffer)?;
     host.frames
         .try_send(Capture { frame, async_id })

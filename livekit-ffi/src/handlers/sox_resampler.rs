@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lk_dsp::{AlignedResampler, Quality};
+use lk_dsp::{AlignedResampler, Quality, RateError};
 use parking_lot::Mutex;
 
 use crate::{
@@ -146,7 +146,12 @@ impl SoxResampler {
             quality,
             early_rolloff(request.flags.unwrap_or(0))?,
         )
-        .map_err(|error| FfiError::operation("new_sox_resampler", error))?;
+        .map_err(|error| match error {
+            RateError::Channels(_) => {
+                FfiError::field("num_channels", request.num_channels, "must be 1 to 24")
+            }
+            other => FfiError::operation("new_sox_resampler", other),
+        })?;
         Ok(Self {
             ratio: request.output_rate / request.input_rate,
             input,
@@ -411,7 +416,7 @@ mod tests {
                 ..request()
             });
             assert!(
-                error.contains("channels") && error.contains(&channels.to_string()),
+                error.contains("num_channels") && error.contains(&channels.to_string()),
                 "{error}"
             );
         }

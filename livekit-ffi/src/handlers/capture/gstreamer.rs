@@ -44,7 +44,12 @@ pub(super) fn source(config: proto::GstreamerVideoSourceConfig) -> Result<Source
         })
         .transpose()?;
 
-    let pipeline = Pipeline::start(&config.pipeline).map_err(failed)?;
+    let pipeline = Pipeline::start(&config.pipeline).map_err(|error| {
+        FfiError::operation(
+            "new_capture_source",
+            format_args!("`gstreamer.pipeline`: {error}"),
+        )
+    })?;
     let (width, height) = pipeline.size();
     let fields = ["gstreamer.pipeline width", "gstreamer.pipeline height"];
     let resolution = video::resolution(fields, width, height, MAX_SIDE)?;
