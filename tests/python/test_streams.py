@@ -132,8 +132,10 @@ def test_a_stream_for_one_reaches_only_that_one(pair):
         one.call("hear_streams", topic="t")
     alice.call("send_text", text="for carol", topic="t", destination_identities=["carol"])
     alice.call("send_text", text="for all", topic="t")
-    assert carol.expect("stream_ended")["text"] == "for carol"
+    for text in ("for carol", "for all"):
+        carol.expect("stream_ended", text=text)
     bob.expect("stream_ended", text="for all")
+    assert len(bob.history("stream_opened")) == 1
     assert [one["text"] for one in bob.history("stream_ended")] == ["for all"]
 
 
@@ -208,10 +210,12 @@ def test_a_stream_of_a_length_that_was_told_is_whole_or_an_error(pair):
     alice, bob = pair.enter()
     bob.call("hear_streams", topic="t")
     for name, told, errs in (("right", 300, False), ("short", 400, True), ("long", 200, True)):
+        since = bob.mark()
         alice.call("open_stream", name=name, kind="bytes", topic="t", total_size=told, stream_id=name)
         alice.call("write_stream", name=name, size=300)
         alice.call("close_stream", name=name)
-        assert bob.expect("stream_opened", kind="bytes")["info"]["size"] == 300
+        opened = bob.expect("stream_opened", kind="bytes", since=since)
+        assert (opened["info"]["stream_id"], opened["info"]["size"]) == (name, told)
         ended = bob.expect("stream_ended", stream=name)
         assert (ended["error"] is not None) == errs, ended
 

@@ -167,12 +167,13 @@ class Pair:
     publishing: str
     subscribing: str
 
-    def enter(self, **options: Any) -> tuple[Peer, Peer]:
-        """Both peers in the room, as `alice` (publisher) and `bob` (subscriber), each seen as active by the other."""
+    def enter(self, *, grants: dict[str, Any] | None = None, **options: Any) -> tuple[Peer, Peer]:
+        """Both peers in the room, as `alice` (publisher) and `bob` (subscriber), each seen as active by the other.
+        `grants` are alice's."""
         alice, bob = self.stage.peer(self.publishing), self.stage.peer(self.subscribing)
         subscribe = options.pop("auto_subscribe", True)
         joining = [
-            self.stage.begin_enter(alice, "alice", **options),
+            self.stage.begin_enter(alice, "alice", grants=grants, **options),
             self.stage.begin_enter(bob, "bob", auto_subscribe=subscribe, **options),
         ]
         for one, peer, other in zip(joining, (alice, bob), ("bob", "alice"), strict=True):

@@ -53,21 +53,28 @@ class DataTracks:
         timestamp: int | None = None,
         pace: float = 0,
         at_once: int = 1,
+        patience: float = 0,
         room: str = "room",
     ) -> dict[str, Any]:
         """Pushes `count` frames, each its number in eight bytes and filled up; `pace` is the most of them in a second
-        (0: all at once), `at_once` how many go together; after a delay none are made up for. Says how many the library
-        took and what it said to the others."""
+        (0: all at once), `at_once` how many go together; after a delay none are made up for. One that is refused is
+        pushed again for `patience` seconds. Says how many the library took and what it said to the others."""
         track = self.held.data_tracks[room, name]
         refused: list[str] = []
         fill = random.Random(0).randbytes(max(0, size - 8))
         began = time.monotonic()
         due = began
         for number in range(count):
-            try:
-                track.try_push(rtc.DataTrackFrame(number.to_bytes(8, "big") + fill, timestamp))
-            except rtc.PushFrameError as error:
-                refused.append(error.message)
+            given_up = time.monotonic() + patience
+            while True:
+                try:
+                    track.try_push(rtc.DataTrackFrame(number.to_bytes(8, "big") + fill, timestamp))
+                except rtc.PushFrameError as error:
+                    if time.monotonic() < given_up:
+                        await asyncio.sleep(0.002)
+                        continue
+                    refused.append(error.message)
+                break
             if pace and (number + 1) % at_once == 0:
                 due = max(due + at_once / pace, time.monotonic() + 0.001)
                 await asyncio.sleep(due - time.monotonic())
