@@ -64,9 +64,18 @@ def test_source_and_stream_have_rates_of_their_own(pair, source, stream):
     bob.call("hear", frequencies=[440.0])
 
 
-def _packets(peer) -> int:
+def _sent(peer, what: str) -> tuple[float, int]:
+    """How many packets or bytes of the tone were sent, and when that was, in seconds of the figures' own clock."""
     [sent] = [one["outbound_rtp"] for one in peer.call("track_stats", name="tone") if "outbound_rtp" in one]
-    return int(sent["sent"]["packets_sent"])
+    return int(sent["rtc"]["timestamp"]) / 1e6, int(sent["sent"][f"{what}_sent"])
+
+
+def _rate(sender, receiver, what: str, ms: int) -> float:
+    """Packets or bytes a second, while the receiver hears so many milliseconds."""
+    began, before = _sent(sender, what)
+    receiver.call("measure", ms=ms)
+    ended, after = _sent(sender, what)
+    return (after - before) / (ended - began)
 
 
 def test_dtx_saves_packets_in_silence_and_sound_comes_back(pair):
@@ -77,10 +86,11 @@ def test_dtx_saves_packets_in_silence_and_sound_comes_back(pair):
     bob.call("hear")
     alice.call("tone", amplitude=0.0)
     bob.call("quiet")
-    before = _packets(alice)
-    bob.call("measure", ms=1500)
-    silent = _packets(alice) - before
-    assert silent < 40, f"{silent} packets in 1.5 s of silence, where 75 go without DTX"
+    # A burst of what was captured before a stall may follow it: the first second and a half that has none counts.
+    rates = []
+    while not rates or (rates[-1] >= 27 and len(rates) < 10):
+        rates.append(_rate(alice, bob, "packets", 1500))
+    assert rates[-1] < 27, f"{rates} packets a second of silence, where 50 go without DTX"
     alice.call("tone", amplitude=0.3)
     bob.call("hear")
 
@@ -95,9 +105,12 @@ def test_without_dtx_silence_is_sent_like_sound(pair):
     bob.call("hear")
     alice.call("tone", amplitude=0.0)
     bob.call("quiet")
-    before, captured = _packets(alice), alice.call("captured")
+    # What is captured while somebody else has the processor, between the two questions, counts as not captured.
+    _, before = _sent(alice, "packets")
+    captured = alice.call("captured")
     bob.call("measure", ms=1500)
-    packets, captured = _packets(alice) - before, alice.call("captured") - captured
+    captured = alice.call("captured") - captured
+    packets = _sent(alice, "packets")[1] - before
     # The source holds up to 100 ms, five packets of 20 ms, at either end.
     assert packets >= captured - 10, f"{packets} packets of {captured} that were captured"
 
@@ -119,13 +132,7 @@ def test_max_bitrate_bounds_what_is_sent(pair):
     bob.call("listen")
     bob.call("hear", tolerance_db=3)
 
-    def sent() -> int:
-        [one] = [s["outbound_rtp"] for s in alice.call("track_stats", name="tone") if "outbound_rtp" in s]
-        return int(one["sent"]["bytes_sent"])
-
-    before = sent()
-    bob.call("measure", ms=2000)
-    rate = (sent() - before) * 8 / 2
+    rate = 8 * _rate(alice, bob, "bytes", 2000)
     assert 4000 < rate < 24000, f"{rate:.0f} bit/s where 16000 is the bound"
 
 

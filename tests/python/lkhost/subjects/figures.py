@@ -20,7 +20,7 @@ class Figures:
         until: dict[str, float] | None = None,
         reported: bool = False,
         settled: bool = False,
-        seconds: float = 20,
+        seconds: float = 45,
     ) -> dict[str, Any]:
         """Of a remote track: the dictionaries of its stream, the codec and what the peer reports. Asked for until the
         members that `until` names are that large; with `reported` the peer has reported; with `settled` no more frames
@@ -33,7 +33,7 @@ class Figures:
                 enough = all(
                     float(stream["inbound"][member]) >= least for member, least in (until or {}).items()
                 )
-                rest = settling.rests(stream["inbound"]["frames_received"]) or not settled
+                rest = settling.rests([stream["inbound"][frames] for frames in ("frames_received", "frames_decoded")]) or not settled
                 if enough and rest and (remote or not reported):
                     codec = entries.get("codec", {}).get(stream["stream"]["codec_id"], {}).get("codec")
                     return {**stream, "codec": codec, "remote": remote}
@@ -46,7 +46,7 @@ class Figures:
         frames: int = 0,
         reported: bool = False,
         settled: bool = False,
-        seconds: float = 20,
+        seconds: float = 45,
     ) -> list[dict[str, Any]]:
         """Of our own track: for each stream its dictionaries with codec, source and what the peer reports, as soon as
         each has sent so many frames and, with `reported`, the peer has said how it receives them; `settled` as above."""
@@ -66,9 +66,21 @@ class Figures:
                 stream["outbound"]["frames_sent"] >= frames and (stream["remote"] or not reported)
                 for stream in streams
             )
-            rest = settling.rests([stream["outbound"]["frames_sent"] for stream in streams]) or not settled
+            sent = [(one["outbound"]["frames_encoded"], one["outbound"]["frames_sent"]) for one in streams]
+            rest = settling.rests(sent) or not settled
             if enough and rest:
                 return sorted(streams, key=lambda stream: stream["outbound"]["rid"])
+            await settling.next(streams)
+
+    async def incoming(self, count: int, room: str = "room", seconds: float = 45) -> None:
+        """Waits until so many streams are negotiated towards us: no event tells of one that the server took back."""
+        settling = Settling(seconds)
+        while True:
+            stats = await self.held.rooms[room].get_rtc_stats()
+            entries = [*stats.publisher_stats, *stats.subscriber_stats]
+            streams = {one.inbound_rtp.rtc.id for one in entries if one.WhichOneof("stats") == "inbound_rtp"}
+            if len(streams) == count:
+                return
             await settling.next(streams)
 
     async def sent_over(
