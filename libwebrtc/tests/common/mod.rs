@@ -79,6 +79,15 @@ pub(crate) fn trickle(from: &PeerConnection, to: &PeerConnection) {
 }
 
 pub(crate) async fn exchange(from: &PeerConnection, to: &PeerConnection) {
+    exchange_as(from, to, str::to_owned).await;
+}
+
+/// As `exchange`; the other side hears what `told` makes of the offer.
+pub(crate) async fn exchange_as(
+    from: &PeerConnection,
+    to: &PeerConnection,
+    told: impl FnOnce(&str) -> String,
+) {
     let offer = from
         .create_offer(OfferOptions::default())
         .await
@@ -86,7 +95,7 @@ pub(crate) async fn exchange(from: &PeerConnection, to: &PeerConnection) {
     from.set_local_description(offer.clone())
         .await
         .expect("our offer");
-    let offer = SessionDescription::parse(&offer.to_string(), SdpType::Offer)
+    let offer = SessionDescription::parse(&told(&offer.to_string()), SdpType::Offer)
         .expect("our offer can be read");
     to.set_remote_description(offer).await.expect("their offer");
     let answer = to
