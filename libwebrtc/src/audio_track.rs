@@ -132,6 +132,10 @@ impl RtcAudioTrack {
     }
 
     /// Level and energy of what is sent, while it is sent.
+    pub(crate) fn target_bitrate(&self) -> Option<u32> {
+        self.inner.state.sender().map(|sender| sender.bitrate())
+    }
+
     pub(crate) fn levels(&self) -> Option<AudioLevels> {
         self.inner.state.sender().map(|sender| sender.levels())
     }

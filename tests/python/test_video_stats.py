@@ -4,6 +4,7 @@ seen, and that whatever the stock library fills in, ours does."""
 import pytest
 
 from lkhost import bitstreams
+from lkhost.filled import filled
 
 pytestmark = pytest.mark.xdist_group("video")
 
@@ -47,22 +48,6 @@ CHANCE = {
 }
 # For pictures on a machine that has much else to do.
 SECONDS = 45
-EMPTY = (0, 0.0, "", "0", False, None, "LIMITATION_NONE", "ICE_UNKNOWN", "DTLS_UNKNOWN")
-
-
-def _filled(entries: list[dict]) -> set[str]:
-    """The members that say something, by dictionary."""
-    found = set()
-    for entry in entries:
-        [(kind, body)] = entry.items()
-        for dictionary, members in body.items():
-            for member, value in members.items():
-                if not isinstance(value, dict):
-                    if value not in EMPTY:
-                        found.add(f"{kind}.{dictionary}.{member}")
-                elif any(value.values()):
-                    found.update(f"{kind}.{dictionary}.{member}.{key}" for key in value)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -92,7 +77,7 @@ def test_what_the_stock_library_fills_in_is_filled_in(stage, kind, codec, simulc
         alice.call("unpublish", name=name)
     ours, stock = reports[0], reports[1]
     for part, entries in stock.items():
-        missing = _filled(entries) - _filled(ours[part]) - CHANCE - LEFT_OUT.keys()
+        missing = filled(entries) - filled(ours[part]) - CHANCE - LEFT_OUT.keys()
         assert not missing, f"{part}: {sorted(missing)}"
         kinds = {kind for entry in entries for kind in entry}
         assert kinds <= {kind for entry in ours[part] for kind in entry}, part

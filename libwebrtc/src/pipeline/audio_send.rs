@@ -1,6 +1,7 @@
 //! A sent audio track: one task from the source's samples to RTP payloads.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -98,6 +99,8 @@ struct Shared {
     control: Mutex<Control>,
     changed: Notify,
     levels: Mutex<AudioLevels>,
+    /// The encoder's target, bit/s.
+    bitrate: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -136,6 +139,7 @@ impl AudioSend {
             control: Mutex::new(control),
             changed: Notify::new(),
             levels: Mutex::default(),
+            bitrate: AtomicU32::new(packets.bitrate()),
         });
         let sender = Sender {
             shared: shared.clone(),
@@ -170,6 +174,11 @@ impl AudioSend {
     /// Level and energy of what was encoded.
     pub(crate) fn levels(&self) -> AudioLevels {
         *self.shared.levels.lock()
+    }
+
+    /// What the encoder aims at, bit/s.
+    pub(crate) fn bitrate(&self) -> u32 {
+        self.shared.bitrate.load(Ordering::Relaxed)
     }
 
     /// Ends the stream; so does dropping.
@@ -264,6 +273,9 @@ impl<F: FnMut(OutgoingAudio) + Send + 'static> Sender<F> {
             self.tap = self.source.tap(threshold_ms(&params));
         }
         self.packets.set_params(params)?;
+        self.shared
+            .bitrate
+            .store(self.packets.bitrate(), Ordering::Relaxed);
         if let Some(loss) = loss {
             self.packets.report_loss(loss)?;
         }

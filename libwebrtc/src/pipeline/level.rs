@@ -3,7 +3,8 @@
 /// Level of a block and what the statistics sum up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct AudioLevels {
-    /// Loudness of the latest 10 ms or so, 0 to 1 of full scale (W3C `audioLevel`).
+    /// Loudest sample of the latest 10 ms or so, 0 to 1 of full scale (`audioLevel` as Google's library gives it; W3C
+    /// means the root mean square, which is 3 dB less for a tone).
     pub(crate) audio_level: f64,
     /// Sum of the squared level times its duration, s (W3C `totalAudioEnergy`).
     pub(crate) total_audio_energy: f64,
@@ -14,11 +15,17 @@ pub(crate) struct AudioLevels {
 impl AudioLevels {
     /// Takes another block of `seconds` into account.
     pub(crate) fn add(&mut self, samples: &[i16], seconds: f64) {
-        let rms = rms(samples);
-        self.audio_level = rms;
-        self.total_audio_energy += rms * rms * seconds;
+        let peak = peak(samples);
+        self.audio_level = peak;
+        self.total_audio_energy += peak * peak * seconds;
         self.total_samples_duration += seconds;
     }
+}
+
+/// Loudest sample over full scale, 0 to 1; 0 for no samples.
+fn peak(samples: &[i16]) -> f64 {
+    let peak = samples.iter().map(|sample| sample.unsigned_abs()).max();
+    (f64::from(peak.unwrap_or(0)) / f64::from(i16::MAX)).min(1.0)
 }
 
 /// Root mean square over full scale, 0 to 1; 0 for no samples.
@@ -54,9 +61,9 @@ mod tests {
     #[test]
     fn energy_is_level_squared_over_time() {
         let mut levels = AudioLevels::default();
-        levels.add(&[16_384; 480], 0.5);
+        levels.add(&[16_384, -8_192], 0.5);
         levels.add(&[0; 480], 0.5);
-        assert!((levels.total_audio_energy - 0.125).abs() < 1e-12);
+        assert!((levels.total_audio_energy - 0.125).abs() < 1e-4);
         assert!((levels.total_samples_duration - 1.0).abs() < 1e-12);
         assert_eq!(levels.audio_level, 0.0);
     }

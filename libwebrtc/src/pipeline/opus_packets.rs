@@ -165,6 +165,11 @@ impl OpusPackets {
         Ok(encoded)
     }
 
+    /// What the encoder aims at, bit/s.
+    pub(super) fn bitrate(&self) -> u32 {
+        self.encoder.config().bitrate
+    }
+
     /// Discards samples that have not filled a frame.
     pub(super) fn discard_pending(&mut self) {
         self.pending.clear();

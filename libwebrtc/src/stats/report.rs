@@ -266,6 +266,11 @@ impl<'a> Report<'a> {
         if let Some(video) = &video {
             super::video::outbound(&mut values, outbound.ssrc, video);
         }
+        if let Some(MediaStreamTrack::Audio(track)) = &track
+            && values.active
+        {
+            values.target_bitrate = f64::from(track.target_bitrate().unwrap_or(0));
+        }
         self.entries.push(RtcStats::OutboundRtp(OutboundRtpStats {
             rtc: self.rtc(id.clone()),
             stream: stream.clone(),
@@ -516,6 +521,8 @@ fn audio_figures(
     audio: &lk_media::audio::AudioStats,
 ) {
     values.packets_discarded = audio.packets_discarded;
+    // What leaves the jitter buffer is decoded at once.
+    values.total_processing_delay = audio.jitter_buffer_delay;
     values.jitter_buffer_delay = audio.jitter_buffer_delay;
     values.jitter_buffer_target_delay = audio.jitter_buffer_target_delay;
     values.jitter_buffer_minimum_delay = audio.jitter_buffer_minimum_delay;

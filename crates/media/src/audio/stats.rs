@@ -41,7 +41,7 @@ pub struct AudioStats {
     pub fec_recovered: u64,
     /// Lost packets that were made good from a redundant block (RFC 2198). Not a W3C figure.
     pub red_recovered: u64,
-    /// Level of the last 10 ms, 0 to 1 (1 is a full-scale square wave).
+    /// Loudest sample of the last 10 ms, 0 to 1: what Google's library calls the level.
     pub audio_level: f64,
     /// Sum of the squared level times its duration, in seconds.
     pub total_audio_energy: f64,

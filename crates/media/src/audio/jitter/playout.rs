@@ -349,16 +349,12 @@ impl<D: AudioDecoder> JitterBuffer<D> {
 
     pub(super) fn count_pull(&mut self, pcm: &[i16]) {
         let seconds = PULL_FRAMES as f64 / f64::from(SAMPLE_RATE);
-        let energy: i64 = pcm
-            .iter()
-            .map(|value| i64::from(*value) * i64::from(*value))
-            .sum();
-        let mean = energy as f64 / pcm.len().max(1) as f64;
-        let full = f64::from(i16::MAX) * f64::from(i16::MAX);
+        let loudest = pcm.iter().map(|value| value.unsigned_abs()).max();
+        let level = (f64::from(loudest.unwrap_or(0)) / f64::from(i16::MAX)).min(1.0);
         self.stats.total_samples_received += PULL_FRAMES as u64;
         self.stats.total_samples_duration += seconds;
-        self.stats.audio_level = (mean / full).sqrt().min(1.0);
-        self.stats.total_audio_energy += (mean / full).min(1.0) * seconds;
+        self.stats.audio_level = level;
+        self.stats.total_audio_energy += level * level * seconds;
     }
 
     pub(super) fn idle_at(&self, now: i64) -> bool {
