@@ -51,7 +51,7 @@ def test_a_bad_token(stage, kind, bad):
         "empty": "",
         "other-room-grant": token(stage.room, "alice", roomJoin=False),
     }[bad]
-    text = _refused(peer, stage.server.url, access, within=10)
+    text = _refused(peer, stage.server.url, access, within=20)
     assert "RuntimeError" in text
     stage.enter(peer, "alice")
 

@@ -173,5 +173,6 @@ def test_the_one_who_speaks_is_told(pair):
     alice.call("publish_tone", amplitude=0.5)
     bob.expect("track_subscribed", name="tone")
     bob.expect("active_speakers_changed", speakers=["alice"])
+    mark = bob.mark()
     alice.call("tone", amplitude=0.0)
-    bob.expect("active_speakers_changed", speakers=[])
+    bob.expect("active_speakers_changed", speakers=[], since=mark)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from lkhost.lossy import delivered
+
 RESUMES = ["SIMULATE_SIGNAL_RECONNECT"]
 STARTS_OVER = [
     "SIMULATE_FULL_RECONNECT",
@@ -43,6 +45,7 @@ def test_a_publisher_that_starts_over_is_heard_again(pair, scenario):
     mark, seen = alice.mark(), bob.mark()
     alice.call("simulate", kind=scenario)
     alice.expect("reconnected", since=mark, timeout=25)
+    alice.expect("local_track_republished", since=mark)
     republished = alice.history("local_track_republished", since=mark)
     assert [one["previous"] for one in republished] == [published["sid"]]
     sid = alice.call("state")["local"]["tracks"]["tone"]["sid"]
@@ -73,8 +76,7 @@ def test_data_flows_after_a_full_reconnect(pair):
     alice.expect("reconnected", since=mark, timeout=20)
     bob.expect("participant_active", participant="alice", since=seen, timeout=20)
     for reliable in (True, False):
-        alice.call("publish_data", size=100, reliable=reliable, topic=f"{reliable}")
-        bob.expect("data_received", topic=f"{reliable}", since=seen)
+        delivered(alice, bob, reliable=reliable, topic=f"{reliable}", size=100)
 
 
 @pytest.mark.breaks("publisher")

@@ -3,6 +3,8 @@
 import base64
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +207,14 @@ def _notes(log: Path) -> list[list[str]]:
     return [line.split("\t") for line in log.read_text().splitlines()] if log.exists() else []
 
 
+def _until(noted: Callable[[], bool], seconds: float = 10) -> None:
+    """Waits for what a filter notes: it does so on a thread of the library, and tells nobody."""
+    deadline = time.monotonic() + seconds
+    while not noted():
+        assert time.monotonic() < deadline, f"not noted within {seconds} s"
+        time.sleep(0.02)
+
+
 def _entered(pair, *plugins: tuple[str, Path, list[Path]], log: Path) -> tuple:
     """Both in the room, bob with filters that were loaded before, and alice's tone there to be heard."""
     bob = pair.stage.peer(pair.subscribing)
@@ -244,7 +254,7 @@ def test_a_filter_changes_what_is_heard(pair, plugins, tmp_path, by):
     # For a stream of a track, the stock library tells an id that no server knows.
     if by == "participant" or pair.subscribing == "ours":
         assert told["trackId"].startswith("TR_")
-    assert sum(note[0] == "destroy" for note in notes) == 2
+    _until(lambda: sum(note[0] == "destroy" for note in _notes(log)) == 2)
 
 
 def test_a_filter_with_a_rate_of_its_own_gets_what_was_decoded(pair, plugins, tmp_path):

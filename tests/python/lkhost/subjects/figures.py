@@ -33,7 +33,8 @@ class Figures:
                 enough = all(
                     float(stream["inbound"][member]) >= least for member, least in (until or {}).items()
                 )
-                rest = settling.rests([stream["inbound"][frames] for frames in ("frames_received", "frames_decoded")]) or not settled
+                frames = (stream["inbound"]["frames_received"], stream["inbound"]["frames_decoded"])
+                rest = settling.rests(frames) or not settled
                 if enough and rest and (remote or not reported):
                     codec = entries.get("codec", {}).get(stream["stream"]["codec_id"], {}).get("codec")
                     return {**stream, "codec": codec, "remote": remote}
