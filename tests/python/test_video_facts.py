@@ -4,6 +4,8 @@ the publisher and by subscribers on both libraries.
 Ours differs where design.md wants it: a local publication knows its codec, and `type/codec` is in lower case.
 """
 
+import itertools
+
 import pytest
 
 pytestmark = pytest.mark.xdist_group("video")
@@ -96,3 +98,16 @@ def test_a_muted_track_is_muted_to_whoever_comes_late(stage, kind):
         ours, stock = (known[who]["tracks"][who] for who in publishers)
         assert ours["muted"] is True and stock["muted"] is True
         assert _remote(ours) == _remote(stock)
+
+
+@pytest.mark.ours
+def test_a_warning_names_the_codec_that_cannot_be_encoded_and_the_one_instead(stage, kind):
+    alice = stage.join(kind, "alice")
+    alice.call("overhear_logs")
+    for name, codec in (("silent", "VP8"), ("warned", "H265")):
+        alice.call("publish_video", name=name, width=320, height=180, codec=codec)
+    for count in itertools.count(1):
+        text = alice.expect("log", level="WARNING", count=count)["text"]
+        if "video_codec" in text:
+            break
+    assert "publish_track: video_codec H265 cannot be encoded here; vp8 is sent instead" in text
