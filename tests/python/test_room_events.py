@@ -1,8 +1,12 @@
 """Room events that no other test waits for, some of them unknown to the SDK."""
 
+import itertools
 import time
 
 import pytest
+
+from lkhost.olderserver import OlderServer
+from lkhost.tokens import token
 
 
 @pytest.mark.parametrize("kind_of", ["standard", "agent", "sip"])
@@ -86,3 +90,37 @@ def test_a_chat_message_is_told_to_the_others(pair):
     alice.call("chat", text="hello")
     fields = bob.expect("raw chat_message")["fields"]
     assert (fields["participant_identity"], fields["message"]["message"]) == ("alice", "hello")
+
+
+@pytest.mark.ours("subscriber")
+def test_an_update_names_those_whom_it_concerns(pair):
+    bob = pair.stage.peer(pair.subscribing)
+    bob.call("overhear", names=["participants_updated"])
+    pair.stage.enter(bob, "bob")
+    alice = pair.stage.join(pair.publishing, "alice")
+    bob.expect("participant_active", participant="alice")
+    alice.call("set_metadata", value="new")
+    bob.expect("participant_metadata_changed", participant="alice", new="new")
+    for count in itertools.count(1):
+        update = bob.expect("raw participants_updated", count=count)["fields"]["participants"]
+        if [one["metadata"] for one in update if one["identity"] == "alice"] == ["new"]:
+            break
+
+
+def test_a_track_of_which_nobody_has_told_is_a_failed_subscription(pair):
+    """The server sends media whose track it tells under another sid: bob waits for that track, five seconds long."""
+    stage = pair.stage
+    told = OlderServer(stage.server.port, "|TR_AM", "|TR_AX")
+    try:
+        bob = stage.peer(pair.subscribing)
+        bob.call("connect", url=told.url, token=token(stage.room, "bob"), single_peer_connection=False)
+        alice = stage.join(pair.publishing, "alice")
+        sid = alice.call("publish_tone")["sid"]
+        failed = bob.expect("track_subscription_failed", participant="alice")
+        assert told.changed
+        assert failed["sid"] == sid.replace("TR_AM", "TR_AX")
+        assert failed["sid"] in failed["error"]
+        assert not bob.history("track_subscribed")
+        bob.call("disconnect")
+    finally:
+        told.stop()
