@@ -215,10 +215,10 @@ def test_policy_by_source(pair):
     bob.call("hear", track="mic")
 
 
-def test_policy_audio_always_and_at_most_four_videos(stage, kind):
-    """Videos come from the stock library; a fifth is taken only when one of the four goes."""
-    subscriber = stage.join(kind, "subscriber", auto_subscribe=False)
-    publishers = {f"p{number}": stage.join("stock", f"p{number}") for number in range(2)}
+def test_policy_audio_always_and_at_most_four_videos(pair):
+    """A fifth video is taken only when one of the four goes."""
+    subscriber = pair.stage.join(pair.subscribing, "subscriber", auto_subscribe=False)
+    publishers = {f"p{number}": pair.stage.join(pair.publishing, f"p{number}") for number in range(2)}
     wanted: list[str] = []
     waiting: list[str] = []
 
@@ -249,6 +249,10 @@ def test_policy_audio_always_and_at_most_four_videos(stage, kind):
     subscriber.expect("track_unpublished", name="p0-video0")
     subscriber.call("set_subscribed", track=waiting[0], values=[True])
     subscriber.expect("track_subscribed", name=waiting[0])
+    wanted = [*wanted[1:], waiting[0]]
+    for name in wanted:
+        subscriber.call("watch", track=name)
+        subscriber.call("see", track=name, count=2, width=160, height=96)
     assert subscriber.history("track_subscribed", name=waiting[1]) == []
     for identity in publishers:
         subscriber.call("listen", track=f"{identity}-mic")
