@@ -52,6 +52,33 @@ def test_mute_stops_the_pictures_and_unmute_brings_them_back(pair):
 
 
 def test_the_stream_ends_when_the_track_is_unpublished_and_another_one_follows(pair):
+def _encoded(peer, **options) -> dict[str, int]:
+    """How many pictures were encoded so far, by stream."""
+    streams = peer.call("sent_figures", **options)
+    return {one["outbound"]["rid"]: int(one["outbound"]["frames_encoded"]) for one in streams}
+
+
+# The stock library encodes black pictures.
+@pytest.mark.ours("publisher")
+def test_nothing_is_encoded_of_a_muted_track_whose_source_goes_on(pair):
+    alice, bob = pair.join()
+    alice.call("publish_video", width=640, height=360, rate=30, simulcast=True)
+    bob.expect("track_subscribed", name="video")
+    bob.call("watch")
+    bob.call("see", count=5)
+    alice.call("mute", name="video", muted=True)
+    bob.expect("track_muted", name="video")
+    before = _encoded(alice, settled=True)
+    assert len(before) == 2
+    assert min(before.values()) > 0
+    alice.call("capture_more", count=60)
+    assert _encoded(alice) == before
+    alice.call("mute", name="video", muted=False)
+    bob.expect("track_unmuted", name="video")
+    bob.call("see", count=5, width=640, height=360)
+    assert all(now > before[rid] for rid, now in _encoded(alice).items())
+
+
     alice, bob = pair.enter()
     for name in ("first", "second"):
         alice.call("publish_video", name=name, width=320, height=180, rate=30, simulcast=False)
