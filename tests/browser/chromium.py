@@ -30,7 +30,8 @@ FLAGS = (
     "--window-size=800,600",
     "--remote-debugging-pipe",
 )
-SECONDS = 20.0
+# More than a function of the page waits by itself.
+SECONDS = 60.0
 
 
 class BrowserError(Exception):

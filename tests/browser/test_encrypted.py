@@ -81,9 +81,9 @@ def test_the_browsers_other_key_is_silence_until_it_is_ours_again(meeting):
 
 def test_messages_go_both_ways(meeting):
     host, page = meeting.host, meeting.page
+    page.call("meet", "alice")
     page.call("say", "from the page", "there")
     arrived = host.expect("data_received", topic="there", participant="bob")
     assert base64.b64decode(arrived["data"]) == b"from the page"
-    page.call("meet", "alice")
     host.call("publish_data", data=base64.b64encode(b"from the host").decode(), topic="back")
     assert page.call("heard", "back") == {"text": "from the host", "from": "alice", "topic": "back"}

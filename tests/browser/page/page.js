@@ -6,6 +6,7 @@ const page = (() => {
   const BITS = 16;
   const FIELDS = 4;
   const KEPT = 600;
+  const ACTIVE = 2; // ParticipantInfo.State of the protocol
   const scratch = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
   const remote = new Map(); // by name of the track: what is seen or heard of it
   const data = [];
@@ -13,7 +14,7 @@ const page = (() => {
   let keys; // where the room is encrypted
 
   /** Waits until `ready()` gives something and returns that; `what` tells what it would have been. */
-  async function until(what, ready, seconds = 15) {
+  async function until(what, ready, seconds = 40) {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
       const found = await ready();
@@ -111,8 +112,12 @@ const page = (() => {
 
     setKey: (key) => keys.setKey(key),
 
-    /** Waits until the room is known to hold somebody. */
-    meet: (identity) => until(() => identity, () => room.remoteParticipants.has(identity)),
+    /** Waits until somebody is there and active: before that the server has nobody to give data to. The server tells it
+     * up to three seconds late. (`isActive` is younger than the older client.) */
+    meet(identity) {
+      const state = () => room.remoteParticipants.get(identity)?.participantInfo?.state;
+      return until(() => `${identity} that is active`, () => state() === ACTIVE);
+    },
 
     async publishCamera(name, codec, width, height) {
       const [track] = await room.localParticipant.createTracks({ video: { resolution: { width, height } } });
@@ -125,12 +130,13 @@ const page = (() => {
       await room.localParticipant.publishTrack(track, { name });
     },
 
-    /** What the next `count` shown pictures of a track hold. */
-    async see(name, count) {
+    /** What the next `count` shown pictures of a track hold; of this width, where one is given. */
+    async see(name, count, width) {
       const { seen } = await named(name);
       seen.length = 0;
-      await until(() => `${count} pictures of ${name}, but ${seen.length},`, () => seen.length >= count);
-      return seen.slice(0, count);
+      const wanted = () => seen.filter((one) => !width || one.width === width);
+      await until(() => `${count} pictures of ${name}, but ${wanted().length},`, () => wanted().length >= count);
+      return wanted().slice(0, count);
     },
 
     /** The numbered picture inside a PNG (base64), at the place where the track's element stands on the page. */
