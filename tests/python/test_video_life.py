@@ -14,7 +14,8 @@ def test_a_late_viewer_sees_a_picture_soon(pair):
     subscribed = bob.expect("track_subscribed", name="video")
     bob.call("watch")
     first = bob.call("see", count=1)[0]
-    assert first["at"] - subscribed["at"] < 1.5
+    # At once, where no machine is disturbed. Of itself the encoder makes no key picture for much longer.
+    assert first["at"] - subscribed["at"] < 5
     assert first["psnr"] > 24
 
 

@@ -88,15 +88,21 @@ def _between(before: dict, after: dict, frames: str) -> float:
     return (int(after["qp_sum"]) - int(before["qp_sum"])) / max(1, after[frames] - before[frames])
 
 
+def _few(lost: str, packets: str) -> bool:
+    """Whether next to none were lost: the kernel drops some where a program does not get to read."""
+    return int(lost) <= int(packets) / 50
+
+
 @pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 def test_what_was_sent_is_what_was_received_and_seen(pair, codec):
     alice, bob = pair.join()
     alice.call("publish_video", width=640, height=360, rate=30, codec=codec, simulcast=False)
     bob.expect("track_subscribed", name="video")
     bob.call("watch")
-    bob.call("see", count=10, seconds=SECONDS, timeout=SECONDS + 5)
+    bob.call("see", count=20, seconds=SECONDS, timeout=SECONDS + 5)
+    # In this order: what is sent in between is on its way, and nothing is that came already.
+    arrived = bob.call("figures", until={"frames_decoded": 20})
     [before] = alice.call("sent_figures")
-    arrived = bob.call("figures", until={"frames_decoded": 10})
     bob.call("see", count=40, seconds=SECONDS, timeout=SECONDS + 5)
     drawn = alice.call("stop_camera")
     [sent] = alice.call("sent_figures", settled=True, reported=True)
@@ -114,21 +120,22 @@ def test_what_was_sent_is_what_was_received_and_seen(pair, codec):
     taken = sent["source"]["video"]["frames"]
     assert outbound["frames_encoded"] <= taken <= drawn
     assert (sent["source"]["video"]["width"], sent["source"]["video"]["height"]) == (640, 360)
-    # What was sent before the server forwarded anything, the receiver cannot know.
-    assert 0 <= outbound["frames_sent"] - int(inbound["frames_received"]) <= 60
+    # What was sent before the server forwarded anything, the receiver cannot know; it was so then, too.
+    unknown = before["outbound"]["frames_sent"] - int(arrived["inbound"]["frames_received"])
+    assert 0 <= outbound["frames_sent"] - int(inbound["frames_received"]) <= unknown + 2
     assert inbound["frames_decoded"] + inbound["frames_dropped"] >= int(inbound["frames_received"]) - 2
     seen = len(bob.call("seen")["numbers"])
     # A slow host loses some on the way from the library.
-    assert 50 <= seen <= inbound["frames_decoded"]
+    assert 60 <= seen <= inbound["frames_decoded"]
     if pair.publishing == "ours":
-        assert 1 <= outbound["key_frames_encoded"] <= 8
+        assert 1 <= outbound["key_frames_encoded"] <= 2 + outbound["pli_count"] + outbound["fir_count"]
     assert outbound["key_frames_encoded"] >= inbound["key_frames_decoded"]
 
     # Bytes of a frame in the mean: the first ones are larger, and the server repeats some as padding.
     sent_mean = int(sent["sent"]["bytes_sent"]) / outbound["frames_sent"]
     got_mean = int(inbound["bytes_received"]) / int(inbound["frames_received"])
     assert 0.5 * sent_mean <= got_mean <= 1.5 * sent_mean
-    assert int(received["received"]["packets_lost"]) == 0
+    assert _few(received["received"]["packets_lost"], received["received"]["packets_received"])
     assert int(outbound["header_bytes_sent"]) >= 12 * int(sent["sent"]["packets_sent"])
     assert int(inbound["header_bytes_received"]) >= 12 * int(received["received"]["packets_received"])
     assert received["remote"]["sent"]["packets_sent"] != "0"
@@ -150,7 +157,7 @@ def test_what_was_sent_is_what_was_received_and_seen(pair, codec):
     assert int(inbound["jitter_buffer_emitted_count"]) > 0
     assert 0 < inbound["total_inter_frame_delay"]
     assert sent["remote"]["remote_inbound"]["total_round_trip_time"] >= 0
-    assert 0 <= sent["remote"]["remote_inbound"]["round_trip_time"] < 1
+    assert 0 <= sent["remote"]["remote_inbound"]["round_trip_time"] < 5
 
 
 @pytest.mark.ours("publisher")
@@ -170,7 +177,7 @@ def test_layers_are_told_apart(pair):
     for one in streams:
         assert one["outbound"]["active"] and one["outbound"]["encoder_implementation"]
         assert 0 < one["outbound"]["total_encode_time"]
-        assert int(one["remote"]["received"]["packets_lost"]) == 0
+        assert _few(one["remote"]["received"]["packets_lost"], one["sent"]["packets_sent"])
 
 
 @pytest.mark.ours("subscriber")
@@ -181,13 +188,14 @@ def test_a_pause_in_the_pictures_is_a_freeze_and_a_steady_stream_has_none(pair):
     bob.call("watch")
     bob.call("see", count=40)
     steady = bob.call("figures", until={"frames_decoded": 40})["inbound"]
-    alice.call("pause_recording", seconds=1.5)
+    # The last picture before it may be late, and the first one after it in time.
+    alice.call("pause_recording", seconds=3)
     bob.call("see", count=10)
     frozen = bob.call("figures", until={"freeze_count": steady["freeze_count"] + 1})["inbound"]
-    assert frozen["total_freeze_duration"] - steady["total_freeze_duration"] >= 1.4
+    assert frozen["total_freeze_duration"] - steady["total_freeze_duration"] >= 2
     assert (frozen["pause_count"], frozen["total_pause_duration"]) == (0, 0.0)
     # The longest gap is in the sum of squares, too (W3C totalSquaredInterFrameDelay).
-    assert frozen["total_squared_inter_frame_delay"] >= 1.4 * 1.4
+    assert frozen["total_squared_inter_frame_delay"] >= 2 * 2
 
 
 @pytest.mark.ours("publisher")
