@@ -1,8 +1,17 @@
 """Layers of one track: who gets which size, what is sent when nobody watches, and what the figures say of it."""
 
+from itertools import pairwise
+
 import pytest
 
 pytestmark = pytest.mark.xdist_group("video")
+
+
+def _in_order(seen: list[dict], codec: str) -> None:
+    numbers = [one["number"] for one in seen]
+    # libaom, the stock library's too, now and then leaves a block of the number as it was in the picture before.
+    misread = 2 if codec == "AV1" else 0
+    assert sum(later < one for one, later in pairwise(numbers)) <= misread, numbers
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
@@ -13,9 +22,7 @@ def test_a_viewer_who_asks_for_less_gets_a_smaller_picture(pair, codec):
     bob.call("watch")
     bob.call("see", count=1, width=960, height=540)
     bob.call("quality", quality=0)
-    small = bob.call("see", count=10, width=320, height=180)
-    numbers = [one["number"] for one in small]
-    assert numbers == sorted(numbers)
+    _in_order(bob.call("see", count=10, width=320, height=180), codec)
     bob.call("quality", quality=2)
     bob.call("see", count=5, width=960, height=540)
 
@@ -40,7 +47,7 @@ def test_nothing_is_encoded_while_no_viewer_shows_it(pair):
     bob.call("watch")
     bob.call("see", count=5)
     bob.call("enable", track="video", enabled=False)
-    alice.call("layers", widths=[], timeout=30)
+    alice.call("layers", widths=[])
     bob.call("enable", track="video", enabled=True)
     bob.call("see", count=5, width=640, height=360)
 
@@ -59,9 +66,7 @@ def test_scalable_layers_are_chosen_by_the_server(pair, codec, mode):
     if mode != "L1T3":
         bob.call("quality", quality=0)
         width = 160 if mode == "L3T3_KEY" else 320
-        seen = bob.call("see", count=10, width=width)
-        numbers = [one["number"] for one in seen]
-        assert numbers == sorted(numbers)
+        _in_order(bob.call("see", count=10, width=width), codec)
         bob.call("quality", quality=2)
         bob.call("see", count=5, width=640, height=360)
 
@@ -81,9 +86,7 @@ def test_several_sizes_of_a_scalable_codec_come_in_one_stream(pair, codec):
     # The stock library puts one size of AV1 into the stream.
     if (codec, pair.publishing) != ("AV1", "stock"):
         bob.call("quality", quality=0)
-        small = bob.call("see", count=10, width=240)
-        numbers = [one["number"] for one in small]
-        assert numbers == sorted(numbers)
+        _in_order(bob.call("see", count=10, width=240), codec)
         bob.call("quality", quality=2)
         bob.call("see", count=5, width=960, height=540)
     assert b"duplicate layer" not in log.read_bytes()[begin:]
@@ -98,7 +101,7 @@ def test_a_layer_that_nobody_watches_is_not_encoded_and_comes_back_soon(pair):
     bob.call("see", count=1, width=960, height=540)
     bob.call("quality", quality=0)
     bob.call("see", count=10, width=320, height=180)
-    alice.call("layers", widths=[320], timeout=30)
+    alice.call("layers", widths=[320])
     bob.call("quality", quality=2)
     bob.call("see", count=5, width=960, height=540)
 
@@ -113,7 +116,7 @@ def test_a_spatial_layer_that_nobody_watches_is_not_encoded_and_comes_back_soon(
     bob.call("see", count=1, width=960, height=540)
     bob.call("quality", quality=0)
     bob.call("see", count=10, width=240)
-    alice.call("layers", widths=[240], timeout=30)
+    alice.call("layers", widths=[240])
     bob.call("quality", quality=2)
     bob.call("see", count=5, width=960, height=540)
 

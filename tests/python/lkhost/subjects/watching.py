@@ -114,7 +114,7 @@ class Watching:
         least: int = 0,
         width: int | None = None,
         height: int | None = None,
-        seconds: float = 20,
+        seconds: float = 45,
     ) -> list[dict[str, Any]]:
         """The next `count` pictures, of this size where one is given, that come from now on and have at least the
         number `least`."""
@@ -166,7 +166,7 @@ class Watching:
         eye.task.cancel()
         await asyncio.gather(eye.task, return_exceptions=True)
 
-    async def layers(self, widths: list[int], track: str = "video", room: str = "room", seconds: float = 20) -> None:
+    async def layers(self, widths: list[int], track: str = "video", room: str = "room", seconds: float = 45) -> None:
         """Waits until the layers of our own track that are encoded have just these widths. Figures tell of no change,
         so they are asked for again and again."""
         deadline = time.monotonic() + seconds
