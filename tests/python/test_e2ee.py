@@ -253,19 +253,54 @@ def test_a_receiver_follows_a_key_that_went_on(pair):
 
 @pytest.mark.ours("publisher")
 def test_encryption_is_switched_off_and_on_by_room_and_by_track(pair):
-    alice, bob = pair.enter(encryption=KEY)
+    """Carol, who has no key, hears and sees what is not encrypted, and nothing else."""
+    alice, bob = pair.join(encryption={**KEY, "ratchet_window": 0})
+    carol = pair.stage.join(pair.subscribing, "carol", encryption={})
     tone = alice.call("publish_tone")["sid"]
-    bob.expect("track_subscribed", name="tone")
-    bob.call("listen")
+    video = alice.call("publish_video", width=320, height=180, rate=15, simulcast=False)["sid"]
+    for peer in (bob, carol):
+        for name in ("tone", "video"):
+            peer.expect("track_subscribed", name=name)
+        peer.call("listen")
+        peer.call("watch")
     bob.call("hear")
-    for peer in (alice, bob):
+    bob.call("see", count=5)
+    carol.expect("e2ee_state_changed", participant="alice", state="MISSING_KEY", count=2)
+    carol.call("quiet")
+    assert not carol.call("seen")["numbers"]
+    for peer in (alice, bob, carol):
         peer.call("enable_encryption", enabled=False)
-        assert not peer.call("cryptors")[0]["enabled"]
+        assert [one["enabled"] for one in peer.call("cryptors")] == [False, False]
+    for peer in (bob, carol):
+        peer.call("hear")
+        assert peer.call("see", count=10)[-1]["psnr"] > 26
+    for peer in (carol, bob, alice):
+        for sid in (tone, video):
+            peer.call("enable_cryptor", participant="alice", sid=sid, enabled=True)
+        assert [one["enabled"] for one in peer.call("cryptors")] == [True, True]
+    last = len(alice.call("captured_at"))
     bob.call("hear")
-    for peer in (alice, bob):
-        peer.call("enable_cryptor", participant="alice", sid=tone, enabled=True)
-        assert peer.call("cryptors")[0]["enabled"]
-    bob.call("hear")
+    bob.call("see", count=5, least=last)
+    carol.call("quiet")
+    assert max(carol.call("seen")["numbers"]) <= last
+
+
+@pytest.mark.ours("publisher")
+def test_a_frame_that_cannot_be_encrypted_is_not_sent_and_the_next_key_picture_heals(pair):
+    alice, bob = pair.join(encryption=KEY)
+    alice.call("publish_encoded", codec="VP8")
+    bob.expect("track_subscribed", name="video", participant="alice")
+    bob.call("watch")
+    bob.call("see", count=3)
+    alice.call("stop_recording")
+    # Shorter than what stays readable of it.
+    assert alice.call("capture_encoded", codec="VP8", kind=1, at=1, length=2)["accepted"]
+    alice.expect("e2ee_state_changed", participant="alice", state="ENCRYPTION_FAILED")
+    alice.call("feed_recording")
+    alice.expect("e2ee_state_changed", participant="alice", state="OK", count=2)
+    assert min(one["psnr"] for one in bob.call("see", count=20)) >= 28
+    bob.expect("e2ee_state_changed", participant="alice", state="OK")
+    assert not bob.history("e2ee_state_changed", state="DECRYPTION_FAILED")
 
 
 @pytest.mark.ours("publisher")
