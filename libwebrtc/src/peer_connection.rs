@@ -205,8 +205,8 @@ impl PeerConnection {
         Ok(())
     }
 
-    /// Sets the limits of what is sent; a limit that is left out is lifted. They bound the estimate for video;
-    /// audio keeps to its own bitrate.
+    /// Checks and keeps limits of what is sent; a limit that is left out is lifted. Nothing follows them yet: video
+    /// has the limits of its tracks.
     ///
     /// # Errors
     /// `InvalidState` where the connection is closed, or the limits contradict each other.
