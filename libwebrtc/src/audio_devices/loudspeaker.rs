@@ -16,8 +16,13 @@ use crate::pipeline::audio_sink::{AudioFrames, SinkConfig};
 const BLOCK: usize = (SAMPLE_RATE / 100 * LOUDSPEAKER_CHANNELS) as usize;
 /// Blocks that must be there before a track is heard (again): two clocks never agree to a millisecond.
 const READY: usize = 2;
-/// With more blocks than these a track is late, and loses some.
-const LATE: usize = 5;
+/// Sound servers ask for several blocks together, each in its own way. How many of a track must wait for that shows in
+/// how many are left when fewest are: what is more than this is taken away …
+const SPARE: usize = 1;
+/// … after so many blocks: two seconds.
+const WATCHED: u32 = 200;
+/// With more blocks than these a track is so late that it loses them at once.
+const LATE: usize = 30;
 /// Blocks without a track after which somebody looks whether the loudspeaker is still needed: a second.
 const UNUSED: u32 = 100;
 
@@ -87,6 +92,9 @@ struct Voice {
     waiting: VecDeque<Vec<i16>>,
     /// Enough had come since it was last out of sound.
     ready: bool,
+    /// The fewest that were left, of so many blocks.
+    least: usize,
+    watched: u32,
 }
 
 impl Mixer {
@@ -103,6 +111,8 @@ impl Mixer {
                     frames,
                     waiting: VecDeque::new(),
                     ready: false,
+                    least: usize::MAX,
+                    watched: 0,
                 });
             }
         }
@@ -147,9 +157,20 @@ impl Voice {
             self.waiting.drain(..self.waiting.len() - READY);
         }
         self.ready = self.waiting.len() >= if self.ready { 1 } else { READY };
-        let samples = self.ready.then(|| self.waiting.pop_front()).flatten()?;
+        let samples = self.ready.then(|| self.waiting.pop_front()).flatten();
+        self.shorten();
         // Muted here: it goes by unheard.
-        track.passes().then_some(samples)
+        samples.filter(|_| track.passes())
+    }
+
+    /// Takes away what waits for nothing.
+    fn shorten(&mut self) {
+        self.least = self.least.min(self.waiting.len());
+        self.watched += 1;
+        if self.watched == WATCHED {
+            self.waiting.drain(..self.least.saturating_sub(SPARE));
+            (self.least, self.watched) = (usize::MAX, 0);
+        }
     }
 }
 
@@ -160,7 +181,7 @@ fn listen(track: &RtcAudioTrack) -> Option<AudioFrames> {
             channels: LOUDSPEAKER_CHANNELS,
         },
         frame_ms: 10,
-        capacity: Some(2 * LATE),
+        capacity: Some(LATE + 1),
     })
 }
 
@@ -193,17 +214,59 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_late_track_catches_up() {
+    async fn a_track_that_is_very_late_catches_up_at_once() {
         let source = source();
         let track = RtcAudioTrack::local("a", source.clone());
         let mut mixer = Mixer::default();
         mixer.follow(&[track.downgrade()]);
-        for level in 1..=8 {
+        let mut block = Vec::new();
+        for level in 1..=LATE as i16 + 1 {
             source.deliver_now(&[level; 480]);
         }
-        let mut block = Vec::new();
         mixer.mix(&mut block);
-        assert_eq!(block[0], 7);
+        assert_eq!(usize::from(block[0].unsigned_abs()), LATE + 2 - READY);
+    }
+
+    #[tokio::test]
+    async fn blocks_that_wait_for_nothing_are_taken_away() {
+        let source = source();
+        let track = RtcAudioTrack::local("a", source.clone());
+        let mut mixer = Mixer::default();
+        mixer.follow(&[track.downgrade()]);
+        let mut block = Vec::new();
+        for _ in 0..10 {
+            source.deliver_now(&[1; 480]);
+        }
+        for _ in 0..2 * WATCHED {
+            source.deliver_now(&[1; 480]);
+            mixer.mix(&mut block);
+            assert_eq!(block[0], 1);
+        }
+        assert_eq!(mixer.voices[0].waiting.len(), SPARE);
+    }
+
+    /// Sound comes block by block and is asked for in fours, up to three blocks late; after a second at most there are no holes.
+    #[tokio::test]
+    async fn a_server_that_asks_for_much_at_once_soon_gets_all_of_it() {
+        let source = source();
+        let track = RtcAudioTrack::local("a", source.clone());
+        let mut mixer = Mixer::default();
+        mixer.follow(&[track.downgrade()]);
+        let mut block = Vec::new();
+        let mut holes = Vec::new();
+        for time in 0_usize..1_000 {
+            source.deliver_now(&[1; 480]);
+            let late = [0, 2, 1, 3][time / 4 % 4];
+            if time % 4 == late {
+                for _ in 0..4 {
+                    mixer.mix(&mut block);
+                    if block[0] == 0 {
+                        holes.push(time);
+                    }
+                }
+            }
+        }
+        assert!(holes.iter().all(|time| *time < 100), "{holes:?}");
     }
 
     #[tokio::test]
