@@ -131,11 +131,12 @@ impl RtcAudioTrack {
         }
     }
 
-    /// Level and energy of what is sent, while it is sent.
+    /// What the encoder aims at, bit/s, while the track is sent.
     pub(crate) fn target_bitrate(&self) -> Option<u32> {
         self.inner.state.sender().map(|sender| sender.bitrate())
     }
 
+    /// Level and energy of what is sent, while it is sent.
     pub(crate) fn levels(&self) -> Option<AudioLevels> {
         self.inner.state.sender().map(|sender| sender.levels())
     }
