@@ -121,6 +121,14 @@ impl TryFrom<proto::RtcConfig> for RtcConfiguration {
             wire.ice_transport_type,
         )?;
         if let Some(transports) = transports {
+            // `livekit` would only say "internal webrtc failure", after as many attempts as it has.
+            if transports != proto::IceTransportType::TransportAll {
+                return Err(FfiError::field(
+                    "rtc_config.ice_transport_type",
+                    transports.as_str_name(),
+                    "only candidates of our own interfaces are gathered: give TRANSPORT_ALL",
+                ));
+            }
             config.ice_transport_type = transports.into();
         }
         let policy = optional_enum_field::<proto::ContinualGatheringPolicy>(
@@ -312,7 +320,7 @@ mod tests {
             connect_timeout_ms: Some(1_234),
             other_sdks: Some("agents:1.0".into()),
             rtc_config: Some(proto::RtcConfig {
-                ice_transport_type: Some(proto::IceTransportType::TransportRelay.into()),
+                ice_transport_type: Some(proto::IceTransportType::TransportAll.into()),
                 continual_gathering_policy: Some(
                     proto::ContinualGatheringPolicy::GatherOnce.into(),
                 ),
@@ -335,7 +343,7 @@ mod tests {
         );
         assert_eq!(
             options.rtc_config.ice_transport_type,
-            IceTransportsType::Relay
+            IceTransportsType::All
         );
         assert_eq!(
             options.rtc_config.continual_gathering_policy,
@@ -357,6 +365,26 @@ mod tests {
             error.contains("ice_transport_type") && error.contains('9'),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_transport_type_that_nothing_is_gathered_for_is_refused_by_name() {
+        for kind in [
+            proto::IceTransportType::TransportRelay,
+            proto::IceTransportType::TransportNohost,
+        ] {
+            let error = RtcConfiguration::try_from(proto::RtcConfig {
+                ice_transport_type: Some(kind.into()),
+                ..Default::default()
+            })
+            .unwrap_err()
+            .to_string();
+            assert!(
+                error.contains("rtc_config.ice_transport_type")
+                    && error.contains(kind.as_str_name()),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from google.protobuf.json_format import ParseDict
 from livekit import rtc
 from livekit.rtc._ffi_client import FfiClient
 from livekit.rtc._proto import ffi_pb2, participant_pb2, room_pb2
@@ -35,14 +36,19 @@ class Rooms:
         e2ee: dict[str, Any] | None = None,
         wire_options: dict[str, Any] | None = None,
         stream_limit: int | None = None,
+        rtc_config: dict[str, Any] | None = None,
+        ready: bool = True,
     ) -> dict[str, Any]:
-        """Joins a room. `encryption` and `e2ee` are what `secrets.options` takes. `wire_options` are fields of the protocol's RoomOptions that the SDK has no option for. `stream_limit` is the most that a data stream may bring, in bytes."""
+        """Joins a room. `encryption` and `e2ee` are what `secrets.options` takes. `wire_options` are fields of the
+        protocol's RoomOptions that the SDK has no option for. `stream_limit` is the most that a data stream may bring,
+        in bytes. `rtc_config` has the fields of the protocol's RtcConfig. Unless `ready`, the library is never told
+        that this host can take events."""
         instance = rtc.Room()
         self.held.rooms[room] = instance
         self._report(room, instance)
         began = time.monotonic()
         try:
-            with _added(wire_options or {}, token):
+            with _added(wire_options or {}, token, ready):
                 await instance.connect(
                     url,
                     token,
@@ -51,6 +57,7 @@ class Rooms:
                         dynacast=dynacast,
                         single_peer_connection=single_peer_connection,
                         connect_timeout=connect_timeout,
+                        rtc_config=None if rtc_config is None else _rtc_config(rtc_config),
                         encryption=None if encryption is None else secrets.options(**encryption),
                         e2ee=None if e2ee is None else secrets.options(**e2ee),
                         data_stream=None
@@ -75,9 +82,9 @@ class Rooms:
             },
         }
 
-    async def disconnect(self, room: str = "room") -> None:
+    async def disconnect(self, room: str = "room", reason: str = "CLIENT_INITIATED") -> None:
         await self.held.stop_feeds(room)
-        await self.held.rooms[room].disconnect()
+        await self.held.rooms[room].disconnect(reason=participant_pb2.DisconnectReason.Value(reason))
 
     async def state(self, room: str = "room") -> dict[str, Any]:
         """What the SDK's own model of the room says now."""
@@ -184,8 +191,9 @@ class Rooms:
 
 
 @contextlib.contextmanager
-def _added(options: dict[str, Any], token: str) -> Iterator[None]:
-    """Sets these fields of RoomOptions in the connect request that bears the token, on its way to the library."""
+def _added(options: dict[str, Any], token: str, ready: bool) -> Iterator[None]:
+    """Sets these fields of RoomOptions in the connect request that bears the token, on its way to the library; unless
+    `ready`, keeps `ready_for_room_event` back."""
     client = FfiClient.instance
     send = client.request
 
@@ -193,9 +201,11 @@ def _added(options: dict[str, Any], token: str) -> Iterator[None]:
         if message.WhichOneof("message") == "connect" and message.connect.token == token:
             for name, value in options.items():
                 setattr(message.connect.options, name, value)
+        if not ready and message.WhichOneof("message") == "ready_for_room_event":
+            return ffi_pb2.FfiResponse()
         return send(message)
 
-    if not options:
+    if ready and not options:
         yield
         return
     client.request = request
@@ -203,6 +213,15 @@ def _added(options: dict[str, Any], token: str) -> Iterator[None]:
         yield
     finally:
         client.request = send
+
+
+def _rtc_config(fields: dict[str, Any]) -> rtc.RtcConfiguration:
+    wire = ParseDict(fields, room_pb2.RtcConfig())
+    return rtc.RtcConfiguration(
+        ice_transport_type=wire.ice_transport_type,
+        continual_gathering_policy=wire.continual_gathering_policy,
+        ice_servers=list(wire.ice_servers),
+    )
 
 
 def _participant(participant: Any) -> dict[str, Any]:
