@@ -1,4 +1,4 @@
-"""Encryption of what is no sound and no picture: data streams and data tracks, with the right key, another one, and none.
+"""Encryption of what is no sound and no picture: data streams and data tracks, with the key, another one, and none.
 
 A packet that does not open is dropped by either library without a word to the host: there is no state for data."""
 

@@ -1,4 +1,4 @@
-"""A way to the server on which it says to be an older one."""
+"""A way to the server on which it says something else: to be an older one, above all."""
 
 from __future__ import annotations
 
