@@ -1,5 +1,6 @@
 //! Hands pictures to the streams that listen.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -13,6 +14,8 @@ use crate::video_frame::{BoxVideoFrame, FrameMetadata, I420Buffer, VideoBuffer, 
 #[derive(Default)]
 pub(crate) struct VideoSinks {
     state: Mutex<State>,
+    /// The track is switched off.
+    black: AtomicBool,
 }
 
 #[derive(Default)]
@@ -32,6 +35,12 @@ impl VideoSinks {
             state.queues.retain(|queue| queue.strong_count() > 0);
             state.queues.push(Arc::downgrade(queue));
         }
+    }
+
+    /// Received pictures become black ones of their size, or are seen again: as Google's library shows a remote track
+    /// that is not enabled.
+    pub(crate) fn set_black(&self, black: bool) {
+        self.black.store(black, Ordering::Relaxed);
     }
 
     /// Gives the picture to every listener; says whether anybody took it. It is converted once, and shared then.
@@ -87,13 +96,17 @@ impl PictureSink for VideoSinks {
     }
 
     fn deliver(&self, picture: DecodedPicture) {
+        let mut buffer = I420Buffer::from_picture(picture.image);
+        if self.black.load(Ordering::Relaxed) {
+            buffer = I420Buffer::new_black(buffer.width(), buffer.height());
+        }
         hand_out(
             &self.listeners(),
             &VideoFrame {
                 rotation: picture.rotation.into(),
                 timestamp_us: picture.timestamp_us,
                 frame_metadata: picture.metadata.map(FrameMetadata::from),
-                buffer: I420Buffer::from_picture(picture.image),
+                buffer,
             },
         );
     }

@@ -72,7 +72,12 @@ impl RtcVideoTrack {
     }
 
     /// Mutes (`false`) or unmutes the track; true where that changed anything.
+    ///
+    /// A received track that is switched off shows black pictures.
     pub fn set_enabled(&self, enabled: bool) -> bool {
+        if let Origin::Remote { sinks, .. } = &self.inner.origin {
+            sinks.set_black(!enabled);
+        }
         self.inner.state.set_enabled(enabled)
     }
 

@@ -33,6 +33,23 @@ def test_candidates_that_there_are_none_of_are_an_error_in_time(stage, kind, onl
     stage.enter(alice, "alice")
 
 
+@pytest.mark.ours("subscriber")
+def test_an_adaptive_viewer_gets_the_smallest_size_until_it_asks_for_more(pair):
+    alice, bob = pair.enter(wire_options={"adaptive_stream": True})
+    carol = pair.stage.join(pair.subscribing, "carol")
+    alice.call("publish_video", width=1280, height=720, rate=15, codec="VP8", simulcast=True)
+    for one in (carol, bob):
+        one.expect("track_subscribed", name="video")
+        one.call("watch")
+    carol.call("see", width=1280, height=720, count=5)
+    # The first ones may be of whatever size came first.
+    bob.call("see", width=320, height=180, count=5)
+    later = bob.call("see", count=30)
+    assert {(one["width"], one["height"]) for one in later} == {(320, 180)}
+    bob.call("quality", quality=2)
+    bob.call("see", width=1280, height=720, count=5)
+
+
 def test_a_host_that_never_says_it_is_ready_is_told_all_the_same(stage, kind):
     bob = stage.peer(kind)
     stage.enter(bob, "bob", ready=False)

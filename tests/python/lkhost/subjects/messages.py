@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from google.protobuf.json_format import ParseDict
 from livekit import rtc
 from livekit.rtc._proto import ffi_pb2
 
@@ -56,6 +57,20 @@ class Messages:
         message.send_chat_message.message = text
         return await answered(
             message,
+            lambda answer: answer.send_chat_message.async_id,
+            lambda event, number: facts(event.chat_message) if event.chat_message.async_id == number else None,
+            limit=10,
+        )
+
+    async def edit_chat(self, text: str, message: dict[str, Any], room: str = "room") -> dict[str, Any]:
+        """Puts a text into the place of one that was sent; `message` is what `chat` answered."""
+        local = self.held.rooms[room].local_participant
+        request = ffi_pb2.FfiRequest()
+        request.edit_chat_message.local_participant_handle = local._ffi_handle.handle
+        request.edit_chat_message.edit_text = text
+        ParseDict(message, request.edit_chat_message.original_message)
+        return await answered(
+            request,
             lambda answer: answer.send_chat_message.async_id,
             lambda event, number: facts(event.chat_message) if event.chat_message.async_id == number else None,
             limit=10,
