@@ -21,7 +21,8 @@ BUILD = Path(__file__).resolve().parents[2] / "livekit-server" / "build.sh"
 def _free_ports(address: str) -> tuple[int, int, int]:
     """Two TCP ports (HTTP, ICE over TCP) and one UDP port, all free when asked, held together so that they differ."""
     kinds = (socket.SOCK_STREAM, socket.SOCK_STREAM, socket.SOCK_DGRAM)
-    held = [socket.socket(socket.AF_INET, kind) for kind in kinds]
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    held = [socket.socket(family, kind) for kind in kinds]
     try:
         for one in held:
             one.bind((address, 0))
@@ -49,6 +50,7 @@ class Server:
         rtc: dict[str, object] | None = None,
     ) -> None:
         self.address, self._interface, self._rtc = address, interface, rtc or {}
+        self._host = f"[{address}]" if ":" in address else address
         override = os.environ.get("LIVEKIT_SERVER_BINARY")
         binary = override or subprocess.run(
             [str(BUILD)], check=True, stdout=subprocess.PIPE, text=True
@@ -122,11 +124,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"ws://{self.address}:{self.port}"
+        return f"ws://{self._host}:{self.port}"
 
     @property
     def http_url(self) -> str:
-        return f"http://{self.address}:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     def stop(self) -> None:
         if self.process.poll() is None:
