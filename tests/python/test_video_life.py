@@ -52,7 +52,6 @@ def test_mute_stops_the_pictures_and_unmute_brings_them_back(pair):
     assert seen[-1]["psnr"] > 28
 
 
-def test_the_stream_ends_when_the_track_is_unpublished_and_another_one_follows(pair):
 def _encoded(peer, **options) -> dict[str, int]:
     """How many pictures were encoded so far, by stream."""
     streams = peer.call("sent_figures", **options)
@@ -80,6 +79,7 @@ def test_nothing_is_encoded_of_a_muted_track_whose_source_goes_on(pair):
     assert all(now > before[rid] for rid, now in _encoded(alice).items())
 
 
+def test_the_stream_ends_when_the_track_is_unpublished_and_another_one_follows(pair):
     alice, bob = pair.enter()
     for name in ("first", "second"):
         alice.call("publish_video", name=name, width=320, height=180, rate=30, simulcast=False)
