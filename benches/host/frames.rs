@@ -57,9 +57,11 @@ unsafe extern "C" fn on_event(data: *const u8, len: usize) {
     // SAFETY: the library hands over `len` bytes for as long as this call takes.
     let bytes = unsafe { slice::from_raw_parts(data, len) };
     let event = FfiEvent::decode(bytes).ok().and_then(|event| event.message);
-    if let (Some(event), Ok(inbox)) = (event, INBOX.lock()) {
+    if let (Some(event), Ok(inbox)) = (event, INBOX.lock())
+        && let Some(inbox) = &*inbox
+    {
         // Nobody reads any more once `run` is over.
-        let _unread = inbox.as_ref().map(|inbox| inbox.send(event));
+        let _unread = inbox.send(event);
     }
 }
 

@@ -44,7 +44,9 @@ pub enum HostMemError {
         align: usize,
     },
     /// A plane's rows overlap, or reach past its buffer.
-    #[error("`{field}`: {height} rows of {row} bytes, {stride} apart (stride), do not fit {size} bytes")]
+    #[error(
+        "`{field}`: {height} rows of {row} bytes, {stride} apart (stride), do not fit {size} bytes"
+    )]
     PlaneTooSmall {
         /// The field that holds the address.
         field: &'static str,

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_first_message_counts_at_once_and_is_not_counted_twice() {
-        let now = Instant::now();
+        let now = lk_testkit::start();
         let mut departed = Departed::default();
         assert_eq!(departed.count(1000, MOST, now), 1000);
         assert_eq!(departed.count(1000, MOST, now), 0);
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn beyond_the_allowance_bytes_count_when_they_are_confirmed() {
-        let now = Instant::now();
+        let now = lk_testkit::start();
         let mut departed = Departed::default();
         assert_eq!(departed.count(100_000, MOST, now), LEAST);
         assert_eq!(departed.confirmed(20_000, now), 20_000 - LEAST);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_allowance_never_passes_its_bound_and_decays() {
-        let now = Instant::now();
+        let now = lk_testkit::start();
         let mut departed = Departed::default();
         for _ in 0..10 {
             departed.count(MOST, MOST, now);
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn old_slots_go_one_by_one() {
-        let now = Instant::now();
+        let now = lk_testkit::start();
         let mut departed = Departed::default();
         departed.confirmed(30_000, now);
         departed.confirmed(40_000, now + WINDOW / 2);
