@@ -160,7 +160,7 @@ class Peer:
             self._events.clear()
 
     def usage(self) -> dict[str, int]:
-        """The process's resident memory (kB), threads and open descriptors."""
+        """The process's resident memory (kB) now and at most, threads and open descriptors."""
         status = dict(
             line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if ":" in line
         )
