@@ -123,14 +123,15 @@ async def main(server: Server, folder: Path) -> bool:
         task.cancel()
     await asyncio.gather(showing, looking, full, return_exceptions=True)
 
-    # On a machine that is busy with other things there may be holes: the clearest half second of the 440 Hz counts.
-    starts = range(0, sound.RATE * 3 // 2, sound.RATE // 10)
-    parts = [tones.measure(samples[start : start + sound.RATE // 2], sound.RATE) for start in starts]
+    # A machine that is busy with other things makes holes: the clearest fifth of a second of the 440 Hz counts.
+    part = sound.RATE // 5
+    starts = range(0, int(sound.MEASURED * sound.STEP_SECONDS * sound.RATE) - part, sound.RATE // 20)
+    parts = [tones.measure(samples[start : start + part], sound.RATE) for start in starts]
     heard = max(parts, key=lambda tone: (tone.purity > 0.99, tone.level))
     level = tones.sine_level(sound.AMPLITUDE)
     say(
         f"measured {heard.frequency:.2f} Hz at {heard.level:.1f} dBFS "
-        f"(sent 440 Hz at {level:.1f} dBFS), {heard.purity:.1%} of the power in the tone, in the clearest half second"
+        f"(sent 440 Hz at {level:.1f} dBFS), {heard.purity:.1%} of the power in the tone, in the clearest fifth of a second"
     )
     times = await round_trip(publisher, subscriber)
     say(f"data round trip {1000 * float(np.median(times)):.1f} ms (median of {len(times)})")

@@ -9,8 +9,9 @@ from telling import say
 
 RATE = 48000
 AMPLITUDE = 0.3
-# The tone that is measured, then a little scale for the picture.
-STEPS = [440.0, 440.0, 523.25, 659.25, 783.99, 1046.5]
+# The tone that is measured, `MEASURED` of these, then a little scale for the picture.
+MEASURED = 4
+STEPS = [440.0] * MEASURED + [523.25, 659.25, 783.99, 1046.5]
 STEP_SECONDS = 1.0
 
 

@@ -75,14 +75,14 @@ def test_what_the_microphone_hears_is_published(kind, sound, hosts, stage):
     bob.expect("track_subscribed", name="tone")
     bob.call("listen")
     with sound.playing("desk", 440.0), sound.playing("hall", 880.0):
-        bob.call("hear", frequencies=[440.0], timeout=20)
+        bob.call("hear", frequencies=[440.0])
         # Another microphone, while it runs.
         alice.call("choose", microphone="hall.monitor")
-        bob.call("hear", frequencies=[880.0], timeout=20)
+        bob.call("hear", frequencies=[880.0])
         assert alice.call("record", start=False) == ""
         bob.call("quiet", timeout=20)
         assert alice.call("record", start=True) == ""
-        bob.call("hear", frequencies=[880.0], timeout=20)
+        bob.call("hear", frequencies=[880.0])
 
 
 def test_what_others_say_is_played(kind, sound, hosts, stage):
@@ -141,7 +141,7 @@ def test_a_sound_server_that_ends_and_comes_back_is_found_by_itself(kind, mortal
     alice.expect("track_subscribed", participant="bob")
     for frequency in (440.0, 880.0):
         with mortal.playing("desk", frequency):
-            bob.call("hear", frequencies=[frequency], timeout=30)
+            bob.call("hear", frequencies=[frequency])
             mortal.hear("yard.monitor", 1000.0)
             mortal.stop()
         bob.call("quiet", timeout=30)
@@ -149,7 +149,7 @@ def test_a_sound_server_that_ends_and_comes_back_is_found_by_itself(kind, mortal
             alice.call("audio_devices")
         mortal.start()
     with mortal.playing("desk", 440.0):
-        bob.call("hear", frequencies=[440.0], timeout=30)
+        bob.call("hear", frequencies=[440.0])
         mortal.hear("yard.monitor", 1000.0)
     assert len(alice.call("audio_devices")["microphones"]) == len(SINKS)
     # Nothing goes on where nobody has a share any more.
@@ -174,18 +174,18 @@ def test_a_device_that_was_pulled_out_can_be_chosen_again(kind, mortal, hosts, s
     bob.call("publish_tone", frequencies=[1000.0])
     alice.expect("track_subscribed", participant="bob")
     with mortal.playing("hall", 440.0):
-        bob.call("hear", frequencies=[440.0], timeout=30)
+        bob.call("hear", frequencies=[440.0])
         mortal.hear("yard.monitor", 1000.0)
         mortal.pull_out("yard")
         mortal.pull_out("hall")
     # Which microphone is it now? The one by the loudspeaker.
-    bob.call("hear", frequencies=[1000.0], tolerance_db=6, timeout=30)
+    bob.call("hear", frequencies=[1000.0], tolerance_db=6)
     assert [name for _, _, name in alice.call("audio_devices")["loudspeakers"]] == ["desk"]
     mortal.put_in("yard")
     mortal.put_in("hall")
     alice.call("choose", microphone="hall.monitor", loudspeaker="yard")
     with mortal.playing("hall", 880.0):
-        bob.call("hear", frequencies=[880.0], timeout=30)
+        bob.call("hear", frequencies=[880.0])
         mortal.hear("yard.monitor", 1000.0)
 
 

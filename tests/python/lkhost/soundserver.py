@@ -72,7 +72,7 @@ class SoundServer:
 
     def hear(self, source: str, frequency: float, seconds: float = 30, level: float | None = None) -> tones.Tone:
         """Records as another program until there is a whole window of this tone, at its level in dB if one is given."""
-        window = RATE * 4 // 10
+        window = RATE * 2 // 10
         deadline = time.monotonic() + seconds
         last = tones.Tone(0.0, -120.0, 0.0)
         with self._tool("parec", "--record", f"--device={source}", "--latency-msec=20", stdout=subprocess.PIPE) as one:

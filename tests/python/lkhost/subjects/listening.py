@@ -155,9 +155,9 @@ class Listening:
         room: str = "room",
         frequencies: list[float] | None = None,
         amplitude: float = 0.3,
-        window_ms: int = 400,
+        window_ms: int = 200,
         tolerance_db: float = 1.5,
-        timeout: float = 20,
+        timeout: float = 45,
     ) -> list[dict[str, float]]:
         """Waits until a whole window carries these tones, one for each channel, pure and at their level."""
         ear = self.held.ears[room, track]
