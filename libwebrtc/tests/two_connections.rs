@@ -44,7 +44,7 @@ async fn messages_pass_both_ways_and_what_was_sent_adds_up() {
     let pair = Pair::new();
     let (channel_sender, mut channels) = mpsc::unbounded_channel();
     pair.bob.on_data_channel(Some(Box::new(move |channel| {
-        let _ = channel_sender.send(channel);
+        let _ = channel_sender.send((channel.id(), channel));
     })));
     let init = DataChannelInit {
         protocol: "test".to_owned(),
@@ -70,12 +70,13 @@ async fn messages_pass_both_ways_and_what_was_sent_adds_up() {
         within("open", open.recv()).await,
         Some(DataChannelState::Open)
     );
-    let theirs = within("announcement", channels.recv())
+    let (announced_id, theirs) = within("announcement", channels.recv())
         .await
         .expect("a channel");
     assert_eq!(
-        (theirs.label(), theirs.id()),
-        ("messages".to_owned(), ours.id())
+        (theirs.label(), announced_id),
+        ("messages".to_owned(), ours.id()),
+        "the id is known when the channel is announced"
     );
 
     let (message_sender, mut messages) = mpsc::unbounded_channel();

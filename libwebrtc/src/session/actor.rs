@@ -477,6 +477,10 @@ impl Actor {
             }
             Event::ChannelAnnounced { key, init } => {
                 let channel = Arc::new(Channel::new(init, self.own_commands.clone()));
+                // Who is handed the channel may ask for its id at once, on a thread of its own.
+                if let Some(id) = self.engine.channel_id(key) {
+                    channel.set_id(id);
+                }
                 self.channels.insert(key, channel.clone());
                 self.observers
                     .data_channel
