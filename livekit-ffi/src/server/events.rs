@@ -3,7 +3,8 @@
 //! One consumer, the [`Pump`], on a thread of its own; producers never wait
 //! for it. Kinds of events:
 //!
-//! - **kept** ([`EventQueue::send`]): delivered, every one;
+//! - **kept** ([`EventQueue::send`]): delivered, every one. Pieces of data streams
+//!   wait in memory as far as [`PIECES_IN_MEMORY`] goes and beyond that in a [`spool`];
 //! - **media** ([`EventQueue::send_media`]): bounded per stream, the oldest
 //!   frame gives way and its buffer handle is freed, so a slow host costs
 //!   frames and no memory;
@@ -14,31 +15,39 @@
 //! The lock is never held during a callback. For "this one not before that
 //! one" see [`super::lane`].
 
+mod kept;
+mod logs;
+mod pump;
+mod spool;
+
 use std::{
     collections::{HashMap, VecDeque},
     mem,
     sync::Arc,
     thread::{self, ThreadId},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use parking_lot::{Condvar, Mutex};
-use prost::Message as _;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task,
+};
 
+pub use self::{
+    kept::PIECES_IN_MEMORY,
+    logs::{LOG_DELAY, LOG_LIMIT},
+    pump::Pump,
+};
+use self::{
+    kept::{Kept, Next},
+    logs::Logs,
+};
 use super::handles::{HandleId, HandleTable};
 use crate::proto::{self, ffi_event::Message};
 
-/// How long log records are gathered before they are sent.
-pub const LOG_DELAY: Duration = Duration::from_millis(100);
-
-/// Log records kept at most; later ones are counted and reported.
-pub const LOG_LIMIT: usize = 512;
-
 /// Frames a media stream keeps for a slow host, if the host named no figure: a second of audio.
 pub const DEFAULT_MEDIA_LIMIT: usize = 100;
-
-/// The encoding buffer is given back when an event needed more than this many bytes.
-const BUFFER_LIMIT: usize = 256 * 1024;
 
 /// Receives events, one at a time, on the event thread.
 pub trait EventSink: Send + Sync {
@@ -61,7 +70,7 @@ pub struct EventQueue {
 struct State {
     phase: Phase,
     sequence: u64,
-    kept: VecDeque<(u64, Message)>,
+    kept: Kept,
     streams: HashMap<HandleId, Stream>,
     logs: Logs,
     delivering: bool,
@@ -92,13 +101,6 @@ struct Frame {
     buffer: HandleId,
 }
 
-#[derive(Debug, Default)]
-struct Logs {
-    records: Vec<proto::LogRecord>,
-    due: Option<Instant>,
-    lost: u32,
-}
-
 impl EventQueue {
     /// An empty queue; buffers of dropped frames are freed in `handles`. The [`Pump`] empties it.
     pub fn new(handles: Arc<HandleTable>) -> (Arc<Self>, Pump) {
@@ -108,10 +110,7 @@ impl EventQueue {
             idle: Condvar::new(),
             handles,
         });
-        let pump = Pump {
-            queue: Arc::clone(&queue),
-            buffer: Vec::new(),
-        };
+        let pump = Pump::new(Arc::clone(&queue));
         (queue, pump)
     }
 
@@ -126,12 +125,18 @@ impl EventQueue {
         if state.phase == Phase::Stopped {
             return;
         }
+        let mut to_disk = Vec::new();
         for message in messages {
             let sequence = state.advance();
-            state.kept.push_back((sequence, message));
+            to_disk.extend(state.kept.push(sequence, message));
         }
         drop(state);
         self.work.notify_one();
+        for departing in to_disk {
+            let (sequence, written) = aside(|| departing.write());
+            self.state.lock().kept.written(sequence, written);
+            self.work.notify_one();
+        }
     }
 
     /// Queues a frame of the stream `stream`, keeping at most `limit` (at least 1) of them.
@@ -181,7 +186,8 @@ impl EventQueue {
             None => {}
         }
         let sequence = state.advance();
-        state.kept.push_back((sequence, end));
+        let departing = state.kept.push(sequence, end);
+        debug_assert!(departing.is_none(), "an end is not a piece");
         drop(state);
         self.work.notify_one();
     }
@@ -200,15 +206,7 @@ impl EventQueue {
         if state.phase == Phase::Stopped {
             return;
         }
-        if state.logs.records.len() >= LOG_LIMIT {
-            state.logs.lost += 1;
-            return;
-        }
-        state.logs.records.push(record);
-        let first = state.logs.due.is_none();
-        if first {
-            state.logs.due = Some(Instant::now() + LOG_DELAY);
-        }
+        let first = state.logs.push(record);
         drop(state);
         if first {
             self.work.notify_one();
@@ -267,7 +265,7 @@ impl State {
     }
 
     /// The oldest event of all.
-    fn pop(&mut self) -> Option<Message> {
+    fn pop(&mut self) -> Option<Next> {
         // A scan over the streams: there are few, and it keeps the order exact without
         // an allocation per frame.
         let media = self
@@ -275,114 +273,29 @@ impl State {
             .iter()
             .filter_map(|(id, stream)| stream.frames.front().map(|frame| (frame.sequence, *id)))
             .min();
-        let kept = self.kept.front().map(|(sequence, _)| *sequence);
-        match (media, kept) {
+        match (media, self.kept.front()) {
             (Some((sequence, id)), kept) if kept.is_none_or(|kept| sequence < kept) => {
                 let stream = self.streams.get_mut(&id)?;
                 let frame = stream.frames.pop_front()?;
                 if stream.finished && stream.frames.is_empty() {
                     self.streams.remove(&id);
                 }
-                Some(frame.message)
+                Some(Next::Message(frame.message))
             }
-            _ => self.kept.pop_front().map(|(_, message)| message),
+            _ => self.kept.pop(),
         }
+    }
+
+    /// Nothing waits, on its way to the disk or otherwise.
+    fn is_empty(&self) -> bool {
+        self.kept.front().is_none() && self.streams.values().all(|stream| stream.frames.is_empty())
     }
 }
 
-impl Logs {
-    fn take(&mut self) -> Message {
-        self.due = None;
-        let mut records = mem::take(&mut self.records);
-        let lost = mem::take(&mut self.lost);
-        if lost > 0 {
-            records.push(proto::LogRecord {
-                level: proto::LogLevel::LogWarn.into(),
-                target: "livekit_ffi".to_owned(),
-                message: format!("{lost} log records came too fast and were left out"),
-                ..Default::default()
-            });
-        }
-        Message::Logs(proto::LogBatch { records })
-    }
-}
-
-/// The consuming end of an [`EventQueue`].
-///
-/// `while let Some(bytes) = pump.next_event() { sink.deliver(bytes) }` is the whole event thread.
-/// Nothing is held between the calls but the buffer.
-#[derive(Debug)]
-pub struct Pump {
-    queue: Arc<EventQueue>,
-    buffer: Vec<u8>,
-}
-
-impl Pump {
-    /// Waits for the next event and encodes it; `None` once the queue has stopped.
-    ///
-    /// The event before counts as delivered with this call.
-    pub fn next_event(&mut self) -> Option<&[u8]> {
-        let message = self.wait()?;
-        if self.buffer.capacity() > BUFFER_LIMIT {
-            self.buffer = Vec::new();
-        }
-        self.buffer.clear();
-        let event = proto::FfiEvent {
-            message: Some(message),
-        };
-        self.buffer.reserve(event.encoded_len());
-        event.encode_raw(&mut self.buffer);
-        Some(&self.buffer)
-    }
-
-    /// Delivers to `sink` until the queue stops.
-    pub fn run(mut self, sink: &dyn EventSink) {
-        while let Some(bytes) = self.next_event() {
-            sink.deliver(bytes);
-        }
-    }
-
-    fn wait(&self) -> Option<Message> {
-        let queue = &*self.queue;
-        let mut state = queue.state.lock();
-        state.pump.get_or_insert_with(|| thread::current().id());
-        if mem::take(&mut state.delivering) {
-            queue.idle.notify_all();
-        }
-        loop {
-            if state.phase == Phase::Stopped {
-                return None;
-            }
-            let draining = state.phase == Phase::Draining;
-            let next = match state.logs.due {
-                Some(due) if draining || due <= Instant::now() => Some(state.logs.take()),
-                _ => state.pop(),
-            };
-            if let Some(message) = next {
-                state.delivering = true;
-                return Some(message);
-            }
-            if draining {
-                state.phase = Phase::Stopped;
-                queue.idle.notify_all();
-                return None;
-            }
-            match state.logs.due {
-                Some(due) => {
-                    queue.work.wait_until(&mut state, due);
-                }
-                None => queue.work.wait(&mut state),
-            }
-        }
-    }
-}
-
-impl Drop for Pump {
-    fn drop(&mut self) {
-        let mut state = self.queue.state.lock();
-        // However the event thread ended, nobody waits for it any more.
-        state.delivering = false;
-        state.phase = Phase::Stopped;
-        self.queue.idle.notify_all();
+/// Does what may have to wait for a disk without holding up the tasks of the thread that it is on.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => task::block_in_place(work),
+        _ => work(),
     }
 }

@@ -15,13 +15,13 @@ use prost::Message as _;
 
 use super::{
     Server, ServerConfig,
-    events::{EventSink, LOG_LIMIT},
+    events::{EventSink, LOG_LIMIT, PIECES_IN_MEMORY},
     handles::{Ownership, Resource},
     logging, panics,
 };
 use crate::{
     error::FfiError,
-    proto::{self, FfiEvent, ffi_event::Message},
+    proto::{self, FfiEvent, byte_stream_reader_event, ffi_event::Message},
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -266,6 +266,40 @@ fn frames_of_a_dropped_stream_are_freed_and_never_delivered() {
     server.send(event(2));
     host.block(false);
     assert_eq!(host.async_ids(2), [1, 2]);
+    server.dispose();
+}
+
+#[test]
+fn more_pieces_of_streams_than_memory_is_for_arrive_whole_and_in_order() {
+    const PIECE: usize = 64 * 1024;
+    let (host, server) = Host::busy_server();
+    let pieces = 2 * PIECES_IN_MEMORY / PIECE;
+    for number in 0..pieces {
+        server.send(Message::ByteStreamReaderEvent(
+            proto::ByteStreamReaderEvent {
+                reader_handle: 3,
+                detail: Some(byte_stream_reader_event::Detail::ChunkReceived(
+                    proto::ByteStreamReaderChunkReceived {
+                        content: vec![number as u8; PIECE],
+                    },
+                )),
+            },
+        ));
+    }
+    server.send(event(2));
+    host.block(false);
+    let events = host.await_events(pieces + 2);
+    for (number, message) in events[1..=pieces].iter().enumerate() {
+        let Message::ByteStreamReaderEvent(event) = message else {
+            panic!("{message:?}");
+        };
+        let Some(byte_stream_reader_event::Detail::ChunkReceived(chunk)) = &event.detail else {
+            panic!("{event:?}");
+        };
+        assert!(chunk.content.iter().all(|byte| *byte == number as u8));
+        assert_eq!(chunk.content.len(), PIECE);
+    }
+    assert_eq!(async_id(&events[pieces + 1]), 2);
     server.dispose();
 }
 
