@@ -4,7 +4,7 @@
 //! for it. Kinds of events:
 //!
 //! - **kept** ([`EventQueue::send`]): delivered, every one. Pieces of data streams
-//!   wait in memory as far as [`PIECES_IN_MEMORY`] goes and beyond that in a [`spool`];
+//!   wait in memory as far as [`PIECES_IN_MEMORY`] goes and beyond that in a file;
 //! - **media** ([`EventQueue::send_media`]): bounded per stream, the oldest
 //!   frame gives way and its buffer handle is freed, so a slow host costs
 //!   frames and no memory;
