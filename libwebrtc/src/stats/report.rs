@@ -12,7 +12,7 @@ use lk_engine::{
     RemoteSenderStats,
 };
 use lk_jsep::TransceiverId;
-use lk_types::{Mid, Pt, Ssrc};
+use lk_types::{Codec, Mid, Pt, Ssrc};
 
 use super::{
     CandidatePairStats, CertificateStats, CodecStats, DataChannelStats, DtlsRole,
@@ -333,7 +333,13 @@ impl<'a> Report<'a> {
 
     fn codec(&mut self, entry: &MediaEntry, pt: Pt) -> Option<String> {
         let plan = entry.plan()?;
-        let codec = plan.codecs.iter().find(|codec| codec.pt == pt)?;
+        let mut codec = plan.codecs.iter().find(|codec| codec.pt == pt)?;
+        // RED (RFC 2198) wraps a codec: that one is said, as Google's WebRTC does.
+        if codec.codec == Codec::Red {
+            let wrapped = plan.codecs.iter().find(|other| other.codec == Codec::Opus);
+            codec = wrapped.unwrap_or(codec);
+        }
+        let pt = codec.pt;
         let id = format!("C{}_{pt}", plan.index);
         if self.codecs.insert((plan.index, pt)) {
             let parameters = codec.remote_fmtp.iter().map(|(name, value)| {

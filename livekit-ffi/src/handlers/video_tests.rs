@@ -123,11 +123,20 @@ impl Bench {
     }
 
     fn stream(&self, track_handle: u64, format: Option<Type>) -> u64 {
+        self.stream_with(track_handle, format, Some(true))
+    }
+
+    fn stream_with(
+        &self,
+        track_handle: u64,
+        format: Option<Type>,
+        normalize_stride: Option<bool>,
+    ) -> u64 {
         let request = proto::NewVideoStreamRequest {
             track_handle,
             r#type: proto::VideoStreamType::VideoStreamNative.into(),
             format: format.map(Into::into),
-            normalize_stride: Some(true),
+            normalize_stride,
             queue_size_frames: None,
         };
         match self.ask(Request::NewVideoStream(request)).unwrap() {
@@ -147,6 +156,34 @@ impl Bench {
         match self.ask(Request::CaptureVideoFrame(request)).unwrap() {
             Response::CaptureVideoFrame(answer) => answer.error,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// The first frame of each stream. They start to watch on threads of their own: `capture` is called until each has
+    /// one.
+    fn first_frames(&self, streams: &[u64], capture: impl Fn()) -> Vec<proto::VideoFrameReceived> {
+        let until = Instant::now() + SOON;
+        loop {
+            let mut seen = self.host.seen.lock();
+            let frames: Vec<_> = streams
+                .iter()
+                .filter_map(|stream| {
+                    let first = seen.iter().find(|event| event.stream_handle == *stream)?;
+                    match first.message.clone() {
+                        Some(StreamEvent::FrameReceived(frame)) => Some(frame),
+                        other => panic!("no frame first: {other:?}"),
+                    }
+                })
+                .collect();
+            if frames.len() == streams.len() {
+                return frames;
+            }
+            assert!(Instant::now() < until, "no frames");
+            self.host
+                .changed
+                .wait_for(&mut seen, Duration::from_millis(5));
+            drop(seen);
+            capture();
         }
     }
 
@@ -229,31 +266,11 @@ fn a_captured_picture_reaches_the_streams_of_its_track_in_their_formats() {
         bench.stream(track, Some(Type::Rgba)),
         bench.stream(track, Some(Type::Nv12)),
     ];
-    // The streams start to watch on threads of their own: pictures come until each has one.
     let red = [255, 0, 0, 255].repeat(5 * 3);
-    let until = Instant::now() + SOON;
-    let frame_of = |stream: u64| {
-        let seen = bench.host.seen.lock();
-        seen.iter()
-            .find(|event| event.stream_handle == stream)
-            .cloned()
-    };
-    while streams.iter().any(|stream| frame_of(*stream).is_none()) {
-        assert!(Instant::now() < until, "no frames");
+    let frames = bench.first_frames(&streams, || {
         assert_eq!(bench.capture(source, packed(Type::Rgba, 5, 3, &red)), None);
-        let mut seen = bench.host.seen.lock();
-        bench
-            .host
-            .changed
-            .wait_for(&mut seen, Duration::from_millis(5));
-    }
-    for (stream, kind) in streams
-        .into_iter()
-        .zip([Type::I420, Type::Rgba, Type::Nv12])
-    {
-        let Some(StreamEvent::FrameReceived(frame)) = frame_of(stream).unwrap().message else {
-            panic!("no frame first");
-        };
+    });
+    for (frame, kind) in frames.into_iter().zip([Type::I420, Type::Rgba, Type::Nv12]) {
         let info = frame.buffer.info;
         assert_eq!((info.r#type(), info.width, info.height), (kind, 5, 3));
         assert_eq!(frame.timestamp_us, 1_234);
@@ -283,6 +300,47 @@ fn a_captured_picture_reaches_the_streams_of_its_track_in_their_formats() {
     for stream in streams {
         bench.host.await_end(stream);
     }
+}
+
+/// Whether a stream asks for it or not: hosts that do not look at strides see no skewed pictures.
+#[test]
+fn rows_with_room_behind_them_arrive_without_it() {
+    let bench = Bench::new();
+    let source = bench.source(proto::VideoSourceType::VideoSourceNative);
+    let track = bench.track(source);
+    let wishes = [Some(true), Some(false), None];
+    let streams = wishes.map(|wish| bench.stream_with(track, None, wish));
+    // What lies behind a row is of another value than all pixels.
+    let rows = |pixel: u8, stride: usize, width: usize, height: usize| -> Vec<u8> {
+        let row = |y| {
+            let mut row = vec![255; stride];
+            row[..width].fill(pixel + y as u8);
+            row
+        };
+        (0..height).flat_map(row).collect()
+    };
+    let (luma, blue, red) = (rows(40, 16, 5, 3), rows(90, 8, 3, 2), rows(120, 9, 3, 2));
+    let buffer = planar(Type::I420, 5, 3, &[(&luma, 16), (&blue, 8), (&red, 9)]);
+    let frames = bench.first_frames(&streams, || {
+        assert_eq!(bench.capture(source, buffer.clone()), None);
+    });
+    for frame in frames {
+        let info = frame.buffer.info;
+        let strides: Vec<_> = info.components.iter().map(|plane| plane.stride).collect();
+        assert_eq!(strides, [5, 3, 3]);
+        let expected: Vec<u8> = [rows(40, 5, 5, 3), rows(90, 3, 3, 2), rows(120, 3, 3, 2)].concat();
+        assert_eq!(bytes(&info), expected);
+        assert!(bench.server.handles().drop_handle(frame.buffer.handle.id));
+    }
+    let padded = [[7, 8, 9, 255, 255], [10, 11, 12, 255, 255]].concat();
+    let one_pixel_wide = proto::VideoBufferInfo {
+        stride: Some(5),
+        ..packed(Type::Rgb24, 1, 2, &padded)
+    };
+    let other = bench
+        .convert(one_pixel_wide, Type::Rgb24.into(), false)
+        .unwrap();
+    assert_eq!(bytes(&other.info), [7, 8, 9, 10, 11, 12]);
 }
 
 #[test]
