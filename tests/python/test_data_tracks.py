@@ -133,6 +133,20 @@ def test_frames_in_a_row_keep_their_order_and_come_once(pair):
     assert numbers != []
 
 
+@pytest.mark.ours("publisher")
+def test_frames_that_are_pushed_together_go_out_in_turn(pair):
+    """The stock library refuses most of them, and a newer one takes the place of one that waits; ours hands them on one
+    by one. How many a busy machine still costs is a figure of the benches."""
+    alice, bob, _info = _heard(pair, buffer_size=4096)
+    since = bob.mark()
+    outcome = alice.call("push_frames", name="d", count=200, size=200, timestamp=7)
+    assert outcome["taken"] == 200, outcome
+    _delivered(alice, bob, size=201, timestamp=8)
+    numbers = [one["number"] for one in bob.history("data_frame", since=since, timestamp=7)]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) > 20
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [("", "INVALID_NAME"), ("x" * 10_000, "INVALID_NAME")],
