@@ -1,6 +1,6 @@
 //! Sends a stream over a seeded network and keeps what comes out.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use lk_testkit::{Link, Network, start};
 use lk_types::{Codec, EncodedVideo, ScalabilityMode};
 
 use super::frames::{Encoder, tags};
+use super::retransmission::{Forwarded, Requests};
 
 /// What to run.
 #[derive(Clone)]
@@ -105,12 +106,10 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
         },
         scenario.seed + 1,
     );
-    let mut cache: HashMap<u64, RtpPacket> = HashMap::new();
+    let mut requests = Requests::new(begin);
+    let mut forwarded = Forwarded::new(rtt);
     let mut sequence = scenario.first_sequence;
     let mut expected: HashMap<u32, (Vec<EncodedVideo>, Instant)> = HashMap::new();
-    let mut asked: BTreeMap<u64, Instant> = BTreeMap::new();
-    let mut seen: HashSet<u64> = HashSet::new();
-    let mut highest = None;
     let mut given: HashSet<u64> = HashSet::new();
     let mut last_number = None;
     let mut outcome = Outcome {
@@ -142,7 +141,7 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
                     payload: payload.into(),
                     descriptor: descriptor.map(Arc::from),
                 };
-                cache.insert(sequence, packet.clone());
+                forwarded.sent(packet.clone(), now);
                 forward.send(now, payload.len() + 20, packet);
                 sequence += 1;
                 scenario
@@ -166,8 +165,8 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
         while let Some(feedback) = back.receive(now) {
             match feedback {
                 Feedback::Again(sequence) => {
-                    if let Some(packet) = cache.get(&sequence) {
-                        forward.send(now, packet.payload.len() + 20, packet.clone());
+                    if let Some(packet) = forwarded.again(sequence, now) {
+                        forward.send(now, packet.payload.len() + 20, packet);
                     }
                 }
                 Feedback::Keyframe => key_wanted = true,
@@ -175,26 +174,13 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
         }
         while let Some(mut packet) = forward.receive(now) {
             packet.arrival = now;
-            let number = packet.sequence;
-            if let Some(highest) = highest {
-                for missing in highest + 1..number {
-                    asked.insert(missing, now);
-                }
-            }
-            highest = highest.max(Some(number));
-            asked.remove(&number);
-            seen.insert(number);
+            requests.arrived(packet.sequence);
             buffer.push(packet, now);
         }
         if scenario.retransmit {
-            for (sequence, due) in &mut asked {
-                if *due <= now {
-                    back.send(now, 60, Feedback::Again(*sequence));
-                    *due = now + rtt + Duration::from_millis(10);
-                }
+            for sequence in requests.due(now) {
+                back.send(now, 60, Feedback::Again(sequence));
             }
-            let limit = highest.unwrap_or(0).saturating_sub(400);
-            asked.retain(|sequence, _| *sequence > limit);
         }
         while let Some(frame) = buffer.poll(now) {
             let (layers, captured) = &expected[&frame.timestamp];
