@@ -5,10 +5,11 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use lk_jsep::plan::{IceParameters, MediaPlan, Plan, StreamPlan};
-use lk_types::{Codec, Mid, Pt, Ssrc};
+use lk_types::{Codec, MediaKind, Mid, Pt, Ssrc};
 use str0m::change::SdpOffer;
 use str0m::{IceCreds, Input};
 
+use crate::nack::Missing;
 use crate::streams::{Inbound, Line, Outbound};
 use crate::{ApplyError, DtlsState, Engine, Event, convert, synth, table};
 
@@ -173,6 +174,7 @@ impl Engine {
             let line = Line {
                 mid: media.mid.clone(),
                 kind: media.kind,
+                asks: nacks(media) && media.kind == MediaKind::Video,
                 formats,
             };
             self.streams.lines.insert(media.mid.clone(), line);
@@ -310,24 +312,22 @@ impl Engine {
             if self.streams.inbound.contains_key(&ssrc) {
                 continue;
             }
-            let nack = media
-                .codecs
-                .iter()
-                .any(|codec| codec.feedback.iter().any(|feedback| feedback == "nack"));
+            let asks = nacks(media) && media.kind == MediaKind::Video;
             api.expect_stream_rx(
                 convert::ssrc(ssrc),
                 stream.rtx_ssrc.map(convert::ssrc),
                 convert::mid(&media.mid),
                 stream.rid.as_ref().map(convert::rid),
             )
-            .suppress_nack(!nack);
-            let inbound = Inbound::new(
+            .suppress_nack(asks || !nacks(media));
+            let mut inbound = Inbound::new(
                 media.mid.clone(),
                 media.kind,
                 stream.rid.clone(),
                 stream.rtx_ssrc,
                 true,
             );
+            inbound.missing = asks.then(Missing::default);
             self.streams.inbound.insert(ssrc, inbound);
         }
     }
@@ -500,6 +500,14 @@ fn check_payload_types(plan: &Plan, before: Option<&Plan>) -> Result<(), ApplyEr
         }
     }
     Ok(())
+}
+
+/// Both sides agreed on generic NACKs.
+fn nacks(media: &MediaPlan) -> bool {
+    media
+        .codecs
+        .iter()
+        .any(|codec| codec.feedback.iter().any(|feedback| feedback == "nack"))
 }
 
 fn check_ssrcs(plan: &Plan) -> Result<(), ApplyError> {

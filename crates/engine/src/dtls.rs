@@ -18,6 +18,7 @@ use str0m::crypto::dtls::{
     SrtpProfile,
 };
 
+use crate::srtcp::Keys;
 use crate::wire;
 
 /// First retransmission of a flight; each later one waits twice as long.
@@ -45,6 +46,7 @@ pub(crate) struct Agreed {
     /// The cipher suite's number.
     pub(crate) cipher: Option<u16>,
     pub(crate) srtp: Option<SrtpProfile>,
+    keys: Option<Keys>,
 }
 
 /// What the handshake tells and the engine reads.
@@ -57,6 +59,10 @@ impl Agreement {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        self.get().keys
     }
 
     fn change(&self, change: impl FnOnce(&mut Agreed)) {
@@ -153,8 +159,15 @@ impl DtlsInstance for Handshake {
                 self.agreement
                     .change(|agreed| agreed.peer_certificate = Some(certificate));
             }
-            DtlsOutput::KeyingMaterial(_, profile) => {
-                self.agreement.change(|agreed| agreed.srtp = Some(*profile));
+            DtlsOutput::KeyingMaterial(material, profile) => {
+                let keys = Keys {
+                    profile: *profile,
+                    material: material.to_vec(),
+                };
+                self.agreement.change(|agreed| {
+                    agreed.srtp = Some(keys.profile);
+                    agreed.keys = Some(keys);
+                });
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lk_jsep::plan::{Fingerprint, Plan};
@@ -9,13 +10,14 @@ use lk_types::{Mid, Pt, Ssrc};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::media::KeyframeRequestKind;
 use str0m::net::Receive;
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
+use str0m::rtp::{ExtensionValues, RtpHeader, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Reason, Rtc, RtcError};
 
 use crate::bandwidth::{Bandwidth, Steering};
 use crate::candidate::{RemoteCandidate, parse_remote};
 use crate::channel::{Channels, STACK_BUFFER};
 use crate::ice::IceMonitor;
+use crate::requests::Requests;
 use crate::security::Security;
 use crate::streams::{Inbound, PacketSize, Streams};
 use crate::traffic::Traffic;
@@ -61,8 +63,8 @@ pub struct Engine {
     remote_candidates: Vec<CandidateStats>,
     /// Candidates that came in since the last plan and may belong to the next one.
     pub(crate) waiting_candidates: Vec<Candidate>,
-    transport: TransportStats,
-    pair: Option<PairStats>,
+    pub(crate) transport: TransportStats,
+    pub(crate) pair: Option<PairStats>,
     pub(crate) bandwidth: Bandwidth,
     pub(crate) steering: Steering,
     /// Lost video is sent again.
@@ -71,7 +73,8 @@ pub struct Engine {
     pub(crate) ticked: Option<Instant>,
     /// What the estimate starts from.
     initial_bitrate: u64,
-    security: Security,
+    pub(crate) security: Security,
+    pub(crate) requests: Requests,
     traffic: Traffic,
     /// The RTP packet that came in last, and its bytes.
     pub(crate) latest_rtp: Option<(ClearRtp, usize)>,
@@ -96,7 +99,7 @@ impl Engine {
             .ok_or(EngineError::Certificate)?;
         let own_certificate = certificate.certificate.clone();
         let mut builder = Rtc::builder()
-            .set_crypto_provider(std::sync::Arc::new(provider))
+            .set_crypto_provider(Arc::new(provider))
             .set_dtls_cert(certificate)
             .set_rtp_mode(true)
             .set_stats_interval(Some(STATS_INTERVAL))
@@ -113,6 +116,7 @@ impl Engine {
         let mut rtc = builder.build(config.now);
         let fingerprint = convert::fingerprint(rtc.direct_api().local_dtls_fingerprint());
         let security = Security::new(own_certificate);
+        let requests = Requests::new(Ssrc(*rtc.direct_api().new_ssrc()));
         Ok(Self {
             rtc,
             now: config.now,
@@ -145,6 +149,7 @@ impl Engine {
             ticked: None,
             initial_bitrate: config.initial_bitrate,
             security,
+            requests,
             traffic: Traffic::default(),
             latest_rtp: None,
         })
@@ -305,8 +310,15 @@ impl Engine {
                         &mut self.security,
                         self.now,
                     );
+                    let transport = convert::transport(transmit.proto);
+                    self.requests.follow(
+                        transport,
+                        transmit.source,
+                        transmit.destination,
+                        &transmit.contents,
+                    );
                     return Output::Transmit(Transmit {
-                        transport: convert::transport(transmit.proto),
+                        transport,
                         source: transmit.source,
                         destination: transmit.destination,
                         payload: transmit.contents.into(),
@@ -325,13 +337,17 @@ impl Engine {
                     if self.kick || !self.events.is_empty() {
                         continue;
                     }
+                    if let Some(request) = self.next_request() {
+                        return Output::Transmit(request);
+                    }
                     let at = if self.quiet() {
                         at.max(self.now + QUIET_INTERVAL)
                     } else {
                         at
                     };
                     let stack = (at < self.now + NEVER).then_some(at);
-                    return Output::Timeout(stack.into_iter().chain(self.ice.deadline()).min());
+                    let own = [stack, self.ice.deadline(), self.request_deadline()];
+                    return Output::Timeout(own.into_iter().flatten().min());
                 }
                 Err(error) => self.broken(&error),
             }
@@ -747,41 +763,55 @@ impl Engine {
             };
             let (mid, rid) = (stream.mid(), stream.rid());
             self.streams.discover(ssrc, mid, rid);
+            if self.streams.asks(ssrc)
+                && let Some(stream) = self.rtc.direct_api().stream_rx(&packet.header.ssrc)
+            {
+                stream.suppress_nack(true);
+            }
         }
         let pt = Pt(*packet.header.payload_type);
-        let sequence_number = *packet.seq_no;
+        let sequence = *packet.seq_no;
+        self.give(ssrc, pt, sequence, &packet.header, packet.payload);
+    }
+
+    /// Counts a packet and hands it out; its header may be that of its retransmission.
+    pub(crate) fn give(
+        &mut self,
+        ssrc: Ssrc,
+        pt: Pt,
+        sequence_number: u64,
+        header: &RtpHeader,
+        payload: Arc<[u8]>,
+    ) {
+        let arrival = self.now;
         let Some(Inbound { mid, rid, .. }) = self.streams.received(
             ssrc,
             pt,
             sequence_number,
-            packet.header.timestamp,
-            packet.timestamp,
+            header.timestamp,
+            arrival,
             PacketSize {
-                header: packet.header.header_len,
-                payload: packet.payload.len(),
+                header: header.header_len,
+                payload: payload.len(),
             },
         ) else {
             return;
         };
         let (mid, rid): (Mid, _) = (mid.clone(), rid.clone());
-        let values = &packet.header.ext_vals;
+        let values = &header.ext_vals;
         let audio_level = values.audio_level.map(|level| AudioLevel {
             level: level.unsigned_abs().min(127),
             voice: values.voice_activity.unwrap_or(false),
         });
-        let sources = packet
-            .header
-            .csrc
-            .get(..packet.header.csrc_count)
-            .unwrap_or_default();
+        let sources = header.csrc.get(..header.csrc_count).unwrap_or_default();
         self.events.push_back(Event::Rtp(IncomingRtp {
             mid,
             rid,
             ssrc,
             pt,
             sequence_number,
-            timestamp: packet.header.timestamp,
-            marker: packet.header.marker,
+            timestamp: header.timestamp,
+            marker: header.marker,
             audio_level,
             rotation: values.video_orientation.map(convert::rotation),
             dependency_descriptor: values
@@ -789,8 +819,8 @@ impl Engine {
                 .get()
                 .map(|DependencyDescriptor(bytes)| bytes.clone()),
             csrc: sources.to_vec(),
-            arrival: packet.timestamp,
-            payload: packet.payload,
+            arrival,
+            payload,
         }));
     }
 }

@@ -4,6 +4,7 @@ use lk_jsep::plan::{DtlsRole, Fingerprint, Plan};
 use str0m::crypto::dtls::SrtpProfile;
 
 use crate::dtls::{Agreed, Agreement};
+use crate::srtcp::Keys;
 use crate::{CertificateStats, SecurityStats};
 
 /// The only version that is spoken, in its own numbering (RFC 6347 §4.1).
@@ -38,11 +39,17 @@ impl Security {
         self.overhead.unwrap_or(0)
     }
 
+    /// What SRTP and SRTCP are keyed with, once that is agreed on.
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        self.agreement.keys()
+    }
+
     pub(crate) fn stats(&self, fingerprint: &Fingerprint, plan: Option<&Plan>) -> SecurityStats {
         let Agreed {
             peer_certificate,
             cipher,
             srtp,
+            ..
         } = self.agreement.get();
         SecurityStats {
             version: srtp.map(|_| DTLS_1_2),

@@ -8,6 +8,7 @@ use str0m::media::{Mid as StackMid, Rid as StackRid};
 use str0m::stats::{MediaEgressStats, MediaIngressStats};
 
 use crate::counters::Reception;
+use crate::nack::Missing;
 use crate::wire::ClearRtp;
 use crate::{
     Event, InboundStats, KeyframeKind, OutboundStats, RemoteReceiverStats, RemoteSenderStats,
@@ -29,6 +30,8 @@ pub(crate) struct PacketSize {
 pub(crate) struct Line {
     pub(crate) mid: Mid,
     pub(crate) kind: MediaKind,
+    /// What is lost is asked for again, by us.
+    pub(crate) asks: bool,
     /// Payload type and clock rate of what can be sent and received.
     pub(crate) formats: Vec<(Pt, u32)>,
 }
@@ -131,6 +134,8 @@ pub(crate) struct Inbound {
     reception: Option<Reception>,
     pt: Option<Pt>,
     retransmitted: (u64, u64),
+    /// What is lost, where we ask for it; the stack does where there is none and it was agreed on.
+    pub(crate) missing: Option<Missing>,
     nacks: u64,
     plis: u64,
     firs: u64,
@@ -154,6 +159,7 @@ impl Inbound {
             reception: None,
             pt: None,
             retransmitted: (0, 0),
+            missing: None,
             nacks: 0,
             plis: 0,
             firs: 0,
@@ -196,14 +202,54 @@ impl Streams {
 
     pub(crate) fn discover(&mut self, ssrc: Ssrc, mid: StackMid, rid: Option<StackRid>) {
         let Some(line) = self.line(mid) else { return };
-        let inbound = Inbound::new(
+        let mut inbound = Inbound::new(
             line.mid.clone(),
             line.kind,
             rid.map(|rid| Rid::new(&rid)),
             None,
             false,
         );
+        inbound.missing = line.asks.then(Missing::default);
         self.inbound.insert(ssrc, inbound);
+    }
+
+    /// Whether we ask for what is lost of a source.
+    pub(crate) fn asks(&self, ssrc: Ssrc) -> bool {
+        self.inbound
+            .get(&ssrc)
+            .is_some_and(|inbound| inbound.missing.is_some())
+    }
+
+    /// A packet of a source of retransmissions came in: which packet it repeats, where the stack will not give that.
+    pub(crate) fn repaired(&mut self, rtx: Ssrc, original: u16) -> Option<(Ssrc, u64)> {
+        let (ssrc, inbound) = self
+            .inbound
+            .iter_mut()
+            .find(|(_, inbound)| inbound.rtx_ssrc == Some(rtx))?;
+        let sequence = inbound.missing.as_mut()?.repaired(original)?;
+        Some((*ssrc, sequence))
+    }
+
+    /// When [`Self::ask`] has something.
+    pub(crate) fn ask_at(&self) -> Option<Instant> {
+        self.inbound
+            .values()
+            .filter_map(|inbound| inbound.missing.as_ref()?.deadline())
+            .min()
+    }
+
+    /// A source of which packets are to be asked for now, and which; see [`Missing::due`].
+    pub(crate) fn ask(
+        &mut self,
+        now: Instant,
+        rtt: Option<Duration>,
+    ) -> Option<(Ssrc, Vec<(u16, u16)>)> {
+        self.inbound.iter_mut().find_map(|(ssrc, inbound)| {
+            let packets = inbound.missing.as_mut()?.due(now, rtt);
+            let some = !packets.is_empty();
+            inbound.nacks += u64::from(some);
+            some.then_some((*ssrc, packets))
+        })
     }
 
     /// A packet of ours leaves; `overhead` bytes of it authenticate.
@@ -260,6 +306,9 @@ impl Streams {
             Reception::new(sequence, clock_rate)
         });
         reception.count(sequence, timestamp, arrival, size);
+        if let Some(missing) = &mut inbound.missing {
+            missing.arrived(sequence, arrival);
+        }
         Some(inbound)
     }
 
@@ -333,7 +382,7 @@ impl Streams {
             convert::mid(&inbound.mid) == stats.mid
                 && inbound.rid.as_ref().map(convert::rid) == stats.rid
         });
-        if let Some(inbound) = stream {
+        if let Some(inbound) = stream.filter(|inbound| inbound.missing.is_none()) {
             inbound.nacks = stats.nacks;
         }
     }

@@ -47,6 +47,33 @@ fn lost_packets_are_sent_again() {
 }
 
 #[test]
+fn what_comes_again_behind_hundreds_of_packets_is_given_too() {
+    let mut call = call(Link {
+        delay: Duration::from_millis(100),
+        ..Link::clean()
+    });
+    call.with(Side::A, |engine, now| engine.set_bitrate(8_000_000, now));
+    call.pair.network_from(Side::A).loss = 0.2;
+    for number in 0..1000 {
+        call.send_video(Side::A, 1000, number, 300).expect("sent");
+        call.run(1);
+    }
+    call.run(3000);
+    let got = call.numbers(Side::B, 1000);
+    assert!(got.len() >= 990, "{} of 1000", got.len());
+    assert!(
+        got.windows(2).all(|pair| pair[0] < pair[1]),
+        "a packet was delivered twice"
+    );
+    for packet in call.rtp(Side::B) {
+        assert_eq!(packet.pt, VP8);
+        assert_eq!(packet.payload.len(), 300);
+        let content = packet.sequence_number.to_le_bytes()[0];
+        assert!(packet.payload.iter().all(|byte| *byte == content));
+    }
+}
+
+#[test]
 fn what_only_measures_the_path_is_told_with_its_size() {
     let mut call = call(Link::clean());
     // Little is sent of what could be: the rest of a probe is filled up.

@@ -22,6 +22,7 @@ impl Engine {
                     .sent(header.ext_vals.transport_cc, bytes, self.now);
             }
             RawPacket::RtpRx(header, packet) => {
+                self.repair(&header, &packet);
                 if let Some(sent) = header.ext_vals.abs_send_time {
                     // What ends in padding is as long as it came.
                     let (ssrc, sequence) = (Ssrc(*header.ssrc), header.sequence_number);

@@ -5,27 +5,27 @@ use std::time::{Duration, Instant};
 
 use lk_media::video::RtpPacket;
 
-/// The engine's NACKs, as `str0m` 0.25 sends them: at ticks of 33 ms, each packet at most five times, 100 ms and 5 ms
-/// apart where the peer tells no round trip time to receivers.
+/// The engine's NACKs: 10 ms after a packet was missed, then a round trip and 10 ms apart, ten times.
 pub(crate) struct Requests {
+    again: Duration,
     highest: Option<u64>,
-    missing: BTreeMap<u64, (Option<Instant>, u8)>,
-    tick: Instant,
+    missing: BTreeMap<u64, (Instant, u8)>,
 }
 
 impl Requests {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(rtt: Duration) -> Self {
         Self {
+            again: (rtt + Duration::from_millis(10)).max(Duration::from_millis(50)),
             highest: None,
             missing: BTreeMap::new(),
-            tick: now,
         }
     }
 
-    pub(crate) fn arrived(&mut self, sequence: u64) {
+    pub(crate) fn arrived(&mut self, sequence: u64, now: Instant) {
         if let Some(highest) = self.highest {
             for missing in highest + 1..sequence {
-                self.missing.insert(missing, (None, 0));
+                let due = now + Duration::from_millis(10);
+                self.missing.insert(missing, (due, 0));
             }
         }
         self.highest = self.highest.max(Some(sequence));
@@ -34,21 +34,15 @@ impl Requests {
 
     /// What is asked for now.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<u64> {
-        if now < self.tick {
-            return Vec::new();
-        }
-        self.tick = now + Duration::from_millis(33);
-        let oldest = self.highest.unwrap_or(0).saturating_sub(100);
-        self.missing
-            .retain(|sequence, (_, times)| *sequence > oldest && *times < 5);
-        let mut due = Vec::new();
-        for (sequence, (last, times)) in &mut self.missing {
-            if last.is_none_or(|last| now >= last + Duration::from_millis(105)) {
-                (*last, *times) = (Some(now), *times + 1);
-                due.push(*sequence);
+        self.missing.retain(|_, (_, times)| *times < 10);
+        let mut asked = Vec::new();
+        for (sequence, (due, times)) in &mut self.missing {
+            if *due <= now {
+                (*due, *times) = (now + self.again, *times + 1);
+                asked.push(*sequence);
             }
         }
-        due
+        asked
     }
 }
 

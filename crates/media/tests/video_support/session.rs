@@ -106,7 +106,7 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
         },
         scenario.seed + 1,
     );
-    let mut requests = Requests::new(begin);
+    let mut requests = Requests::new(rtt);
     let mut forwarded = Forwarded::new(rtt);
     let mut sequence = scenario.first_sequence;
     let mut expected: HashMap<u32, (Vec<EncodedVideo>, Instant)> = HashMap::new();
@@ -174,7 +174,7 @@ pub(crate) fn run(scenario: &Scenario) -> Outcome {
         }
         while let Some(mut packet) = forward.receive(now) {
             packet.arrival = now;
-            requests.arrived(packet.sequence);
+            requests.arrived(packet.sequence, now);
             buffer.push(packet, now);
         }
         if scenario.retransmit {

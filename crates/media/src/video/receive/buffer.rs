@@ -19,12 +19,14 @@ use part::Part;
 /// How much later a packet may come than those sent after it, where nothing says that it is missing.
 const OVERTAKING: Duration = Duration::from_millis(40);
 
-/// Retransmission below us (`str0m`): a NACK goes out at ticks that far apart, again after a round trip, of at least so
-/// much where the peer does not tell receivers theirs (LiveKit's server does not), and a little. LiveKit's server leaves
-/// out what it sent within the last two round trips or 100 ms: often the first NACK is in vain.
-const NACK_TICK: Duration = Duration::from_millis(33);
-const NACK_AGAIN: Duration = Duration::from_millis(100);
-const NACK_MARGIN: Duration = Duration::from_millis(5);
+/// The engine asks for a packet that soon after it was missed, and again after a round trip and a little, of at least so
+/// much altogether.
+const FIRST_REQUEST: Duration = Duration::from_millis(10);
+const REQUEST_AGAIN: Duration = Duration::from_millis(50);
+const REQUEST_MARGIN: Duration = Duration::from_millis(10);
+
+/// LiveKit's server does not answer within so much of when it sent the packet last: at first, or again.
+const SERVER_PAUSE: Duration = Duration::from_millis(100);
 
 /// What networks and busy machines add to a round trip.
 const TARDINESS: Duration = Duration::from_millis(20);
@@ -260,21 +262,22 @@ impl FrameBuffer {
         self.left = None;
     }
 
-    /// How long a gap is waited for where a later picture can do without it: the answer to the second NACK.
+    /// How long a gap is waited for where a later picture can do without it: until it was sent again twice.
     fn patience(&self) -> Duration {
-        self.answer_to(3).min(Duration::from_millis(500))
+        self.sent_again(2).min(Duration::from_millis(500))
     }
 
-    /// How long where none can: the answer to the fourth, after which the server sends nothing again. Then a key frame is
-    /// asked for, which costs a round trip and many bytes.
+    /// How long where none can: three times, which is all that the server does. Then a key frame is asked for, which costs
+    /// a round trip and many bytes.
     fn long_patience(&self) -> Duration {
-        self.answer_to(4).min(Duration::from_millis(1_500))
+        self.sent_again(3).min(Duration::from_millis(1_500))
     }
 
-    /// When the answer to a packet's so many-th NACK is there at the latest, counted from when the packet was missed.
-    fn answer_to(&self, nack: u32) -> Duration {
-        let again = self.rtt.max(NACK_AGAIN) + NACK_MARGIN + NACK_TICK;
-        NACK_TICK + again * (nack - 1) + self.rtt + TARDINESS
+    /// When a packet that was sent again so many times is there at the latest, counted from when it was missed, if no
+    /// more than one request in a row is lost.
+    fn sent_again(&self, times: u32) -> Duration {
+        let again = (self.rtt + REQUEST_MARGIN).max(REQUEST_AGAIN);
+        FIRST_REQUEST + (SERVER_PAUSE + again) * times + self.rtt + TARDINESS
     }
 
     fn begin(&mut self, sequence: u64, starts: bool) {
