@@ -10,8 +10,8 @@ use lk_types::Codec;
 
 const RTT: Duration = Duration::from_millis(50);
 /// When packets that do not come are given up: where something later does without, and where nothing does.
-const PATIENCE: Duration = Duration::from_millis(180);
-const LONG_PATIENCE: Duration = Duration::from_millis(320);
+const PATIENCE: Duration = Duration::from_millis(400);
+const LONG_PATIENCE: Duration = Duration::from_millis(560);
 
 /// Streams with spatial layers.
 fn spatial() -> impl Iterator<Item = (Film, bool, String)> {

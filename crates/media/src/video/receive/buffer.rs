@@ -606,7 +606,18 @@ impl FrameBuffer {
 
     fn wish_for(&mut self, from: Option<Instant>, now: Instant) {
         let reduced = (self.reduced && self.references.alive()).then_some(now);
-        self.wish.need(reduced.or(from), now);
+        let from = reduced
+            .or(from)
+            .filter(|from| *from > now || !self.holds_key_picture());
+        self.wish.need(from, now);
+    }
+
+    /// A whole key picture is there and only waits for what may still come before it.
+    fn holds_key_picture(&self) -> bool {
+        self.packets
+            .from(self.next)
+            .filter(|(_, stored)| stored.head.starts && stored.head.key)
+            .any(|(sequence, _)| matches!(find(&self.packets, sequence), Found::Picture(_)))
     }
 
     /// Too much waits: goes on at the last key picture of which the beginning is there.
