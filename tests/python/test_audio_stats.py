@@ -18,6 +18,9 @@ CHANCE = {
     "inbound_rtp.inbound.silent_concealed_samples",
     "inbound_rtp.received.jitter",
     "inbound_rtp.received.packets_lost",
+    # TCP is tried by the stock library where UDP was slow to answer; ours goes to TURN.
+    "local_candidate.candidate.tcp_type",
+    "remote_candidate.candidate.tcp_type",
     "outbound_rtp.outbound.nack_count",
     "outbound_rtp.outbound.retransmitted_bytes_sent",
     "outbound_rtp.outbound.retransmitted_packets_sent",

@@ -33,6 +33,9 @@ CHANCE = {
     "inbound_rtp.inbound.total_pause_duration",
     "inbound_rtp.received.jitter",
     "inbound_rtp.received.packets_lost",
+    # TCP is tried by the stock library where UDP was slow to answer; ours goes to TURN.
+    "local_candidate.candidate.tcp_type",
+    "remote_candidate.candidate.tcp_type",
     "outbound_rtp.outbound.huge_frames_sent",
     "outbound_rtp.outbound.nack_count",
     "outbound_rtp.outbound.pli_count",
