@@ -16,6 +16,8 @@ const OVERTAKING: Duration = Duration::from_millis(10);
 const MARGIN: Duration = Duration::from_millis(10);
 const LEAST: Duration = Duration::from_millis(50);
 
+const MOST_APART: Duration = Duration::from_secs(1);
+
 /// The round trip, before it is measured.
 const UNKNOWN: Duration = Duration::from_millis(100);
 
@@ -87,7 +89,7 @@ impl Missing {
 
     /// What to ask for now: packets, and masks of those behind them, as they stand in a NACK.
     pub(crate) fn due(&mut self, now: Instant, rtt: Option<Duration>) -> Vec<(u16, u16)> {
-        let again = (rtt.unwrap_or(UNKNOWN) + MARGIN).max(LEAST);
+        let again = (rtt.unwrap_or(UNKNOWN) + MARGIN).clamp(LEAST, MOST_APART);
         let mut requests: Vec<(u64, u16)> = Vec::new();
         self.packets.retain(|sequence, wanted| {
             if now < wanted.due {

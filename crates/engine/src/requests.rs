@@ -48,7 +48,9 @@ impl Engine {
     pub(crate) fn next_request(&mut self) -> Option<Transmit> {
         let due = self.request_deadline().is_some_and(|at| at <= self.now);
         let (transport, source, destination) = self.requests.route.filter(|_| due)?;
+        // An answer waits in the queue, too: asked again sooner, the server would send it twice into it.
         let rtt = self.pair.and_then(|pair| pair.current_rtt);
+        let rtt = rtt.map(|rtt| rtt + self.transit.queue());
         let (media, packets) = self.streams.ask(self.now, rtt)?;
         if self.requests.srtcp.is_none() {
             let client = self.plan.as_ref()?.dtls_role == DtlsRole::Client;
