@@ -21,7 +21,6 @@ use crate::requests::Requests;
 use crate::security::Security;
 use crate::streams::{Inbound, PacketSize, Streams};
 use crate::traffic::Traffic;
-use crate::transit::Transit;
 use crate::wire::ClearRtp;
 use crate::{
     AudioLevel, CandidateError, CandidateStats, ChannelError, ChannelInit, ChannelKey,
@@ -76,7 +75,6 @@ pub struct Engine {
     initial_bitrate: u64,
     pub(crate) security: Security,
     pub(crate) requests: Requests,
-    pub(crate) transit: Transit,
     traffic: Traffic,
     /// The RTP packet that came in last, and its bytes.
     pub(crate) latest_rtp: Option<(ClearRtp, usize)>,
@@ -152,7 +150,6 @@ impl Engine {
             initial_bitrate: config.initial_bitrate,
             security,
             requests,
-            transit: Transit::default(),
             traffic: Traffic::default(),
             latest_rtp: None,
         })

@@ -32,7 +32,6 @@ mod streams;
 mod synth;
 mod table;
 mod traffic;
-mod transit;
 mod wire;
 
 pub use candidate::{CandidateKind, LocalCandidate, Transport};

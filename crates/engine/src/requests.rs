@@ -1,7 +1,7 @@
 //! Asks for lost packets of video again: what [`crate::nack`] finds due, protected and sent as the stack would.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lk_jsep::plan::DtlsRole;
 use lk_types::{Pt, Ssrc};
@@ -18,6 +18,8 @@ pub(crate) struct Requests {
     srtcp: Option<Srtcp>,
     /// Where the stack sent its last packet of the session to.
     route: Option<(Transport, SocketAddr, SocketAddr)>,
+    /// What waits in front of us.
+    queue: Duration,
 }
 
 impl Requests {
@@ -26,6 +28,7 @@ impl Requests {
             sender,
             srtcp: None,
             route: None,
+            queue: Duration::ZERO,
         }
     }
 
@@ -44,13 +47,19 @@ impl Requests {
 }
 
 impl Engine {
+    /// Tells how long what comes in waits on its way, beyond what the free path takes. Lost video is asked for again when
+    /// its answer can be there, which waits there too.
+    pub fn set_incoming_queue(&mut self, queue: Duration) {
+        self.requests.queue = queue;
+    }
+
     /// A request that is due.
     pub(crate) fn next_request(&mut self) -> Option<Transmit> {
         let due = self.request_deadline().is_some_and(|at| at <= self.now);
         let (transport, source, destination) = self.requests.route.filter(|_| due)?;
         // An answer waits in the queue, too: asked again sooner, the server would send it twice into it.
         let rtt = self.pair.and_then(|pair| pair.current_rtt);
-        let rtt = rtt.map(|rtt| rtt + self.transit.queue());
+        let rtt = rtt.map(|rtt| rtt + self.requests.queue);
         let (media, packets) = self.streams.ask(self.now, rtt)?;
         if self.requests.srtcp.is_none() {
             let client = self.plan.as_ref()?.dtls_role == DtlsRole::Client;

@@ -442,7 +442,10 @@ impl Actor {
     fn event(&mut self, event: Event) {
         match event {
             Event::Rtp(packet) => self.incoming(&packet),
-            Event::Arrival(packet) => self.receive_limit.arrived(&packet),
+            Event::Arrival(packet) => {
+                self.receive_limit.arrived(&packet);
+                self.engine.set_incoming_queue(self.receive_limit.queue());
+            }
             Event::Ice(_) | Event::Dtls(_) => self.states_changed(),
             Event::SenderReport(report) => {
                 for entry in self.media.values() {

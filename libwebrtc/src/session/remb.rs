@@ -59,6 +59,13 @@ impl ReceiveLimit {
         }
     }
 
+    /// How long what comes in waits on its way; nothing where that is not measured.
+    pub(super) fn queue(&self) -> Duration {
+        self.estimator
+            .as_ref()
+            .map_or(Duration::ZERO, RembEstimator::queue)
+    }
+
     /// Video of that source came in. Nothing else is named in messages: LiveKit's server follows the reports of one
     /// source, the first named where it knows none, and ignores all of them for good where that one is not video.
     pub(super) fn video(&mut self, source: Ssrc) {

@@ -24,7 +24,6 @@ impl Engine {
             RawPacket::RtpRx(header, packet) => {
                 self.repair(&header, &packet);
                 if let Some(sent) = header.ext_vals.abs_send_time {
-                    self.transit.arrived(sent, self.now);
                     // What ends in padding is as long as it came.
                     let (ssrc, sequence) = (Ssrc(*header.ssrc), header.sequence_number);
                     let whole = self

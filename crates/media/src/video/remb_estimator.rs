@@ -144,6 +144,12 @@ impl RembEstimator {
         self.control.set_rtt(rtt);
     }
 
+    /// How long packets wait on the way, by what all that came lately met.
+    #[must_use]
+    pub fn queue(&self) -> Duration {
+        self.standing.queue()
+    }
+
     /// Whether a queue builds up on the way right now.
     #[must_use]
     pub fn is_overused(&self) -> bool {
