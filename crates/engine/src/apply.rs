@@ -174,7 +174,7 @@ impl Engine {
             let line = Line {
                 mid: media.mid.clone(),
                 kind: media.kind,
-                asks: nacks(media) && media.kind == MediaKind::Video,
+                asks: asks(media),
                 formats,
             };
             self.streams.lines.insert(media.mid.clone(), line);
@@ -312,7 +312,7 @@ impl Engine {
             if self.streams.inbound.contains_key(&ssrc) {
                 continue;
             }
-            let asks = nacks(media) && media.kind == MediaKind::Video;
+            let asks = asks(media);
             api.expect_stream_rx(
                 convert::ssrc(ssrc),
                 stream.rtx_ssrc.map(convert::ssrc),
@@ -508,6 +508,11 @@ fn nacks(media: &MediaPlan) -> bool {
         .codecs
         .iter()
         .any(|codec| codec.feedback.iter().any(|feedback| feedback == "nack"))
+}
+
+/// What is lost is asked for again by us; of audio the stack would, where that was agreed on.
+fn asks(media: &MediaPlan) -> bool {
+    media.kind == MediaKind::Video && nacks(media)
 }
 
 fn check_ssrcs(plan: &Plan) -> Result<(), ApplyError> {

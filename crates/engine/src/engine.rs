@@ -337,8 +337,13 @@ impl Engine {
                     if self.kick || !self.events.is_empty() {
                         continue;
                     }
-                    if let Some(request) = self.next_request() {
-                        return Output::Transmit(request);
+                    let ask_at = self.request_deadline();
+                    if ask_at.is_some_and(|at| at <= self.now) {
+                        // What is due is asked for or given up, so that this ends.
+                        match self.next_request() {
+                            Some(request) => return Output::Transmit(request),
+                            None => continue,
+                        }
                     }
                     let at = if self.quiet() {
                         at.max(self.now + QUIET_INTERVAL)
@@ -346,8 +351,8 @@ impl Engine {
                         at
                     };
                     let stack = (at < self.now + NEVER).then_some(at);
-                    let own = [stack, self.ice.deadline(), self.request_deadline()];
-                    return Output::Timeout(own.into_iter().flatten().min());
+                    let deadlines = [stack, self.ice.deadline(), ask_at];
+                    return Output::Timeout(deadlines.into_iter().flatten().min());
                 }
                 Err(error) => self.broken(&error),
             }
@@ -762,10 +767,7 @@ impl Engine {
                 return;
             };
             let (mid, rid) = (stream.mid(), stream.rid());
-            self.streams.discover(ssrc, mid, rid);
-            if self.streams.asks(ssrc)
-                && let Some(stream) = self.rtc.direct_api().stream_rx(&packet.header.ssrc)
-            {
+            if self.streams.discover(ssrc, mid, rid) {
                 stream.suppress_nack(true);
             }
         }

@@ -16,6 +16,7 @@ const OVERTAKING: Duration = Duration::from_millis(10);
 const MARGIN: Duration = Duration::from_millis(10);
 const LEAST: Duration = Duration::from_millis(50);
 
+/// However long the round trip is.
 const MOST_APART: Duration = Duration::from_secs(1);
 
 /// The round trip, before it is measured.

@@ -53,10 +53,9 @@ impl Engine {
         self.requests.queue = queue;
     }
 
-    /// A request that is due.
+    /// A request that is due by [`Self::request_deadline`]; `None` where it was given up.
     pub(crate) fn next_request(&mut self) -> Option<Transmit> {
-        let due = self.request_deadline().is_some_and(|at| at <= self.now);
-        let (transport, source, destination) = self.requests.route.filter(|_| due)?;
+        let (transport, source, destination) = self.requests.route?;
         // An answer waits in the queue, too: asked again sooner, the server would send it twice into it.
         let rtt = self.pair.and_then(|pair| pair.current_rtt);
         let rtt = rtt.map(|rtt| rtt + self.requests.queue);

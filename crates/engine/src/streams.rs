@@ -200,8 +200,12 @@ impl Streams {
         self.inbound.contains_key(&ssrc)
     }
 
-    pub(crate) fn discover(&mut self, ssrc: Ssrc, mid: StackMid, rid: Option<StackRid>) {
-        let Some(line) = self.line(mid) else { return };
+    /// Takes a source in that no description announced; tells whether we ask for what is lost of it.
+    pub(crate) fn discover(&mut self, ssrc: Ssrc, mid: StackMid, rid: Option<StackRid>) -> bool {
+        let Some(line) = self.line(mid) else {
+            return false;
+        };
+        let asks = line.asks;
         let mut inbound = Inbound::new(
             line.mid.clone(),
             line.kind,
@@ -209,23 +213,25 @@ impl Streams {
             None,
             false,
         );
-        inbound.missing = line.asks.then(Missing::default);
+        inbound.missing = asks.then(Missing::default);
         self.inbound.insert(ssrc, inbound);
+        asks
     }
 
-    /// Whether we ask for what is lost of a source.
-    pub(crate) fn asks(&self, ssrc: Ssrc) -> bool {
+    /// The source whose packets are sent again from that one.
+    fn repaired_by(&mut self, rtx: Ssrc) -> Option<(&Ssrc, &mut Inbound)> {
+        // Nearly all packets are no retransmissions.
+        if self.inbound.contains_key(&rtx) {
+            return None;
+        }
         self.inbound
-            .get(&ssrc)
-            .is_some_and(|inbound| inbound.missing.is_some())
+            .iter_mut()
+            .find(|(_, inbound)| inbound.rtx_ssrc == Some(rtx))
     }
 
     /// A packet of a source of retransmissions came in: which packet it repeats, where the stack will not give that.
     pub(crate) fn repaired(&mut self, rtx: Ssrc, original: u16) -> Option<(Ssrc, u64)> {
-        let (ssrc, inbound) = self
-            .inbound
-            .iter_mut()
-            .find(|(_, inbound)| inbound.rtx_ssrc == Some(rtx))?;
+        let (ssrc, inbound) = self.repaired_by(rtx)?;
         let sequence = inbound.missing.as_mut()?.repaired(original)?;
         Some((*ssrc, sequence))
     }
@@ -268,14 +274,10 @@ impl Streams {
 
     /// A packet came in that may be a retransmission, which the stack gives as what it repeats.
     pub(crate) fn arrived(&mut self, packet: ClearRtp, size: usize, overhead: usize) {
-        if packet.padded || self.inbound.contains_key(&packet.ssrc) {
+        if packet.padded {
             return;
         }
-        if let Some(inbound) = self
-            .inbound
-            .values_mut()
-            .find(|inbound| inbound.rtx_ssrc == Some(packet.ssrc))
-        {
+        if let Some((_, inbound)) = self.repaired_by(packet.ssrc) {
             count_again(&mut inbound.retransmitted, packet, size, overhead);
         }
     }
