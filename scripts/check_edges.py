@@ -13,8 +13,8 @@ import sys
 
 # Who may use whom, tests excluded.
 EDGES: dict[str, set[str]] = {
-    "livekit-ffi": {"libwebrtc", "lk-capture", "lk-dsp", "lk-types"},
-    "libwebrtc": {"lk-codecs", "lk-crypto", "lk-devices", "lk-dsp", "lk-engine", "lk-jsep", "lk-media", "lk-net", "lk-types"},
+    "livekit-ffi": {"libwebrtc", "lk-capture", "lk-dsp", "lk-spool", "lk-types"},
+    "libwebrtc": {"lk-codecs", "lk-crypto", "lk-devices", "lk-dsp", "lk-engine", "lk-jsep", "lk-media", "lk-net", "lk-spool", "lk-types"},
     "lk-net": {"lk-types"},
     "lk-engine": {"lk-jsep", "lk-types"},
     "lk-jsep": {"lk-types"},
@@ -23,6 +23,7 @@ EDGES: dict[str, set[str]] = {
     "lk-capture": set(),
     "lk-crypto": set(),
     "lk-dsp": {"lk-types"},
+    "lk-spool": set(),
     "lk-devices": {"lk-types"},
     "lk-types": set(),
     "lk-testkit": {"lk-types"},

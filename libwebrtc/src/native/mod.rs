@@ -5,6 +5,7 @@ pub mod audio_mixer;
 pub mod audio_resampler;
 pub mod frame_cryptor;
 pub mod packet_trailer;
+pub mod receipts;
 pub mod yuv_helper;
 
 mod random;

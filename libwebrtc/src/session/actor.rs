@@ -26,7 +26,7 @@ use super::remb::ReceiveLimit;
 use super::senders::{NumberedFrame, OutgoingPacket, Senders};
 use super::state::States;
 use super::stats::SessionStats;
-use crate::data_channel::{DataBuffer, DataChannel, DataChannelState};
+use crate::data_channel::{DataChannel, DataChannelState};
 use crate::ice_candidate::IceCandidate;
 use crate::peer_connection::{IceGatheringState, PeerConnectionState};
 use crate::{RtcError, RtcErrorType};
@@ -491,12 +491,7 @@ impl Actor {
             }
             Event::ChannelData { key, binary, data } => {
                 if let Some(channel) = self.channels.get(&key) {
-                    channel.callbacks.message.call(|callback| {
-                        callback(DataBuffer {
-                            data: &data,
-                            binary,
-                        })
-                    });
+                    channel.receive(binary, data);
                 }
             }
             Event::ChannelBuffered { key, amount } => {

@@ -1,22 +1,28 @@
 //! Data channels between the façade and the actor.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use lk_engine::ChannelInit;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::actor::Command;
+use super::inbox::Inbox;
 use super::observers::Slot;
 use crate::callback::Callback;
 use crate::data_channel::{DataBuffer, DataChannelError, DataChannelInit, DataChannelState};
+use crate::native::receipts::{self, Receipt};
 use crate::{RtcError, RtcErrorType};
 
-/// Callbacks of one channel; only the actor calls them.
+/// Who is told of messages.
+pub(crate) type OnData = Callback<dyn FnMut(DataBuffer<'_>) + Send + Sync>;
+
+/// Callbacks of one channel; only the actor calls them, and the channel's [`Inbox`].
 #[derive(Default)]
 pub(crate) struct ChannelCallbacks {
     pub(crate) state: Slot<DataChannelState>,
-    pub(crate) message: Callback<dyn FnMut(DataBuffer<'_>) + Send + Sync>,
+    pub(crate) message: Arc<OnData>,
     pub(crate) buffered_amount: Slot<u64>,
 }
 
@@ -29,6 +35,8 @@ pub(crate) struct Channel {
     /// Bytes given to `send` and not yet reported as sent.
     buffered: AtomicU64,
     commands: mpsc::WeakUnboundedSender<Command>,
+    /// Where messages wait for a program that says what it has read.
+    inbox: OnceLock<Option<Arc<Inbox>>>,
     pub(crate) callbacks: ChannelCallbacks,
 }
 
@@ -41,6 +49,7 @@ impl Channel {
             state: AtomicU8::new(DataChannelState::Connecting as u8),
             buffered: AtomicU64::new(0),
             commands,
+            inbox: OnceLock::new(),
             callbacks: ChannelCallbacks::default(),
         }
     }
@@ -77,10 +86,37 @@ impl Channel {
             self.callbacks.state.call(|callback| callback(state));
         }
         if state == DataChannelState::Closed {
+            if let Some(Some(inbox)) = self.inbox.get() {
+                inbox.close();
+            }
             self.callbacks.state.set(None);
             self.callbacks.message.set(None);
             self.callbacks.buffered_amount.set(None);
         }
+    }
+
+    /// A message came in. Called by the actor, in its runtime.
+    pub(crate) fn receive(&self, binary: bool, data: Vec<u8>) {
+        match self.inbox.get_or_init(|| self.open_inbox()) {
+            Some(inbox) => inbox.take(binary, data),
+            None => {
+                let data = data.as_slice();
+                self.callbacks
+                    .message
+                    .call(|callback| callback(DataBuffer { data, binary }));
+            }
+        }
+    }
+
+    /// The inbox, where the program has receipts for this channel.
+    fn open_inbox(&self) -> Option<Arc<Inbox>> {
+        let make = receipts::maker()?;
+        make(self.label(), Receipt::from_number(0))?;
+        let reliable =
+            self.init.max_retransmits.is_none() && self.init.max_packet_life_time.is_none();
+        let give = Arc::clone(&self.callbacks.message);
+        let runtime = Handle::try_current().ok()?;
+        Some(Inbox::new(self.label(), make, give, reliable, runtime))
     }
 
     pub(crate) fn buffered_amount(&self) -> u64 {

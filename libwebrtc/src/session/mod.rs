@@ -7,6 +7,7 @@
 
 mod actor;
 mod channel;
+mod inbox;
 mod media;
 mod observers;
 mod outbox;

@@ -21,6 +21,7 @@ pub(crate) mod objects;
 pub(crate) mod order;
 pub(crate) mod outbox;
 pub(crate) mod published;
+pub(crate) mod receipts;
 pub(crate) mod room;
 mod room_event;
 pub(crate) mod session;

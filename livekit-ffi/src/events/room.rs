@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::{
     order::LocalChange,
-    room_event,
+    receipts, room_event,
     session::{Feed, READY_GRACE, RoomSession},
 };
 use crate::{
@@ -219,6 +219,12 @@ fn forward_event(session: &Arc<RoomSession>, event: RoomEvent) {
         }
         // The connect callback told it.
         RoomEvent::Connected { .. } => {}
+        RoomEvent::DataReceived {
+            payload,
+            participant: None,
+            topic: None,
+            ..
+        } if let Some(receipt) = receipts::receipt(&payload) => receipt.returned(),
         other => {
             if let Some(message) = room_event::translate(session, other) {
                 session.send(message);

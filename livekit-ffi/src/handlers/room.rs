@@ -11,6 +11,7 @@ use crate::{
     events::{
         audio_filter,
         objects::RoomObject,
+        receipts,
         room::{self, CLOSE_LIMIT},
         session::{Feed, RoomSession},
     },
@@ -159,6 +160,7 @@ async fn join(
     options: RoomOptions,
 ) -> Result<(Arc<RoomSession>, Feed, connect_callback::Result), String> {
     let text = |error: FfiError| error.to_string();
+    receipts::install();
     let (room, mut events) = Room::connect(url, token, options)
         .await
         .map_err(|error| error.to_string())?;

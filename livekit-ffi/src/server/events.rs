@@ -17,8 +17,8 @@
 
 mod kept;
 mod logs;
+mod piece;
 mod pump;
-mod spool;
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,49 +1,31 @@
 //! The events of which every one is delivered.
 
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{collections::VecDeque, io};
 
+use lk_spool::{Place, Spool};
 use prost::Message as _;
 
-use super::spool::{Place, Reader, Spool, piece};
+use super::piece::{Reader, piece};
 use crate::proto::{self, ffi_event::Message};
 
 /// How many bytes of data streams wait in memory at most; what comes beyond goes to the disk.
 pub const PIECES_IN_MEMORY: usize = 8 * 1024 * 1024;
 
-/// In the order of their sequence numbers.
-#[derive(Debug, Default)]
+/// Two queues, each in the order of its sequence numbers. What is on the disk is all that grows with a host that takes
+/// nothing, so its entries are small.
+#[derive(Debug)]
 pub(super) struct Kept {
-    waiting: VecDeque<(u64, Waiting)>,
-    /// Bytes of data streams among what waits in memory.
+    here: VecDeque<(u64, Message)>,
+    /// Bytes of data streams among them.
     in_memory: usize,
-    /// There while anything waits in it, or is about to.
-    disk: Option<Disk>,
+    /// `None` for a piece whose bytes are on their way to the disk.
+    away: VecDeque<(u64, Option<Stored>)>,
+    disk: Spool,
 }
 
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would be an allocation for each event"
-)]
-enum Waiting {
-    Here(Message),
-    /// Its bytes are on their way to the disk.
-    Departing,
-    Spooled(Stored),
-}
-
-#[derive(Debug)]
-struct Disk {
-    spool: Arc<Spool>,
-    end: u64,
-    /// Events in it.
-    events: usize,
-}
-
-/// A piece in the spool.
+/// A piece on the disk.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
-    spool: Arc<Spool>,
     place: Place,
     reader: Reader,
 }
@@ -68,101 +50,77 @@ pub(super) enum Next {
     Stored(Stored),
 }
 
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            here: VecDeque::new(),
+            in_memory: 0,
+            away: VecDeque::new(),
+            disk: Spool::new("pieces of data streams that the host has not taken"),
+        }
+    }
+}
+
 impl Kept {
     /// Takes `message` in; what is returned goes to the disk, see [`Departing`].
     pub(super) fn push(&mut self, sequence: u64, message: Message) -> Option<Departing> {
         let Some((reader, len)) = piece(&message) else {
-            self.waiting.push_back((sequence, Waiting::Here(message)));
+            self.here.push_back((sequence, message));
             return None;
         };
+        let event = proto::FfiEvent {
+            message: Some(message),
+        };
         if self.in_memory + len > PIECES_IN_MEMORY
-            && let Some(disk) = self.disk()
+            && let Some(place) = self.disk.place(event.encoded_len())
         {
-            let event = proto::FfiEvent {
-                message: Some(message),
-            };
-            let place = Place::after(disk.end, event.encoded_len());
-            disk.end = place.end();
-            disk.events += 1;
-            let spool = Arc::clone(&disk.spool);
-            self.waiting.push_back((sequence, Waiting::Departing));
-            let stored = Stored {
-                spool,
-                place,
-                reader,
-            };
+            self.away.push_back((sequence, None));
+            let stored = Stored { place, reader };
             return Some(Departing {
                 sequence,
                 stored,
                 event,
             });
         }
+        let message = event.message?;
         self.in_memory += len;
-        self.waiting.push_back((sequence, Waiting::Here(message)));
+        self.here.push_back((sequence, message));
         None
     }
 
     /// The piece with this number is on the disk, or stays here because the disk did not take it. Nothing happens if
     /// the queue has stopped meanwhile.
     pub(super) fn written(&mut self, sequence: u64, written: Result<Stored, Message>) {
-        let Ok(index) = self
-            .waiting
-            .binary_search_by_key(&sequence, |(sequence, _)| *sequence)
-        else {
+        let Ok(index) = self.away.binary_search_by_key(&sequence, |(away, _)| *away) else {
             return;
         };
-        self.waiting[index].1 = match written {
-            Ok(stored) => Waiting::Spooled(stored),
+        match written {
+            Ok(stored) => self.away[index].1 = Some(stored),
             Err(message) => {
+                self.away.remove(index);
                 self.in_memory += piece(&message).map_or(0, |(_, len)| len);
-                self.left_disk();
-                Waiting::Here(message)
+                let index = self.here.partition_point(|(here, _)| *here < sequence);
+                self.here.insert(index, (sequence, message));
             }
-        };
+        }
     }
 
     /// The number of the first.
     pub(super) fn front(&self) -> Option<u64> {
-        self.waiting.front().map(|(sequence, _)| *sequence)
+        let here = self.here.front().map(|(sequence, _)| *sequence);
+        let away = self.away.front().map(|(sequence, _)| *sequence);
+        here.into_iter().chain(away).min()
     }
 
     /// The first, unless it is still on its way to the disk.
     pub(super) fn pop(&mut self) -> Option<Next> {
-        if matches!(self.waiting.front()?.1, Waiting::Departing) {
-            return None;
+        let first = self.front()?;
+        if let Some((_, message)) = self.here.pop_front_if(|(sequence, _)| *sequence == first) {
+            self.in_memory -= piece(&message).map_or(0, |(_, len)| len);
+            return Some(Next::Message(message));
         }
-        match self.waiting.pop_front()?.1 {
-            Waiting::Here(message) => {
-                self.in_memory -= piece(&message).map_or(0, |(_, len)| len);
-                Some(Next::Message(message))
-            }
-            Waiting::Spooled(stored) => {
-                self.left_disk();
-                Some(Next::Stored(stored))
-            }
-            Waiting::Departing => None,
-        }
-    }
-
-    fn disk(&mut self) -> Option<&mut Disk> {
-        if self.disk.is_none() {
-            self.disk = Some(Disk {
-                spool: Arc::new(Spool::new()?),
-                end: 0,
-                events: 0,
-            });
-        }
-        self.disk.as_mut()
-    }
-
-    /// An event of the disk's is gone; with the last one the file goes, once it is read.
-    fn left_disk(&mut self) {
-        if let Some(disk) = &mut self.disk {
-            disk.events -= 1;
-            if disk.events == 0 {
-                self.disk = None;
-            }
-        }
+        let (_, stored) = self.away.pop_front_if(|(_, stored)| stored.is_some())?;
+        stored.map(Next::Stored)
     }
 }
 
@@ -174,12 +132,9 @@ impl Departing {
             stored,
             event,
         } = self;
-        let written = stored.spool.write(stored.place, event.encode_to_vec());
-        match (written, event.message) {
-            (Err(error), Some(message)) => {
-                stored.spool.warn(&error);
-                (sequence, Err(message))
-            }
+        match (stored.place.write(event.encode_to_vec()), event.message) {
+            // The log says why.
+            (Err(_), Some(message)) => (sequence, Err(message)),
             _ => (sequence, Ok(stored)),
         }
     }
@@ -188,7 +143,7 @@ impl Departing {
 impl Stored {
     /// Reads the encoded event into `buffer`.
     pub(super) fn read(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        self.spool.read(self.place, buffer)
+        self.place.read(buffer)
     }
 
     /// What is delivered instead of a piece that cannot be read, if anything.
@@ -260,7 +215,7 @@ mod tests {
             .collect();
         assert_eq!(out, expected);
         assert_eq!(kept.in_memory, 0);
-        assert!(kept.disk.is_none(), "the file goes with its last event");
+        assert!(kept.disk.is_empty(), "the file goes with its last event");
     }
 
     #[test]
@@ -284,8 +239,9 @@ mod tests {
         assert!(kept.push(0, chunk(0, PIECES_IN_MEMORY)).is_none());
         let refused = kept.push(1, chunk(1, 5)).expect("no room");
         kept.written(refused.sequence, Err(refused.event.message.unwrap()));
+        drop(refused.stored);
         assert_eq!(kept.in_memory, PIECES_IN_MEMORY + 5);
-        assert!(kept.disk.is_none());
+        assert!(kept.disk.is_empty());
         assert_eq!(kept.pop().map(begins), Some(Some((0, false))));
         assert_eq!(kept.pop().map(begins), Some(Some((1, false))));
         assert_eq!(kept.in_memory, 0);
