@@ -108,7 +108,8 @@ def test_a_host_that_stays_in_the_callback_holds_up_nobody_else(meeting):
     assert bob.history("data_received", "stream_ended") == []
     sender, receiver = (_grown(one, was) for one, was in zip(meeting, before, strict=True))
     assert sender <= BESIDE, f"the sender grew by {sender} MiB"
-    assert receiver <= IN_MEMORY + BESIDE, f"the receiver grew by {receiver} MiB for {UNREAD // MIB} that waited"
+    # Gaps between blocks of memory, as above. Nine tenths of the stream are on the disk.
+    assert receiver <= 1.5 * IN_MEMORY + BESIDE, f"the receiver grew by {receiver} MiB for {UNREAD // MIB} that waited"
     bob.call("let_callback_go")
     bob.expect("data_received", topic="behind", timeout=120)
     assert bob.expect("stream_ended", timeout=120)["error"] is None
