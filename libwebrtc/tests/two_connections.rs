@@ -124,6 +124,55 @@ async fn messages_pass_both_ways_and_what_was_sent_adds_up() {
     pair.close();
 }
 
+async fn packets_sent(connection: &PeerConnection) -> u64 {
+    let report = connection.get_stats().await.expect("figures");
+    let transport = report.iter().find_map(|entry| match entry {
+        RtcStats::Transport(transport) => Some(transport.transport.packets_sent),
+        _ => None,
+    });
+    transport.expect("a transport")
+}
+
+/// On one thread, so that all of them wait before the first one leaves.
+#[tokio::test(flavor = "current_thread")]
+async fn small_messages_that_wait_together_share_packets() {
+    const COUNT: usize = 300;
+    let pair = Pair::new();
+    let (message_sender, mut messages) = mpsc::unbounded_channel();
+    pair.bob
+        .on_data_channel(Some(Box::new(move |channel: DataChannel| {
+            let sender = message_sender.clone();
+            channel.on_message(Some(Box::new(move |buffer| {
+                let _ = sender.send(buffer.data.to_vec());
+            })));
+        })));
+    let ours = pair
+        .alice
+        .create_data_channel("messages", DataChannelInit::default())
+        .expect("channel");
+    let (open_sender, mut open) = mpsc::unbounded_channel();
+    ours.on_state_change(Some(Box::new(move |state| {
+        let _ = open_sender.send(state);
+    })));
+    pair.negotiate().await;
+    assert_eq!(
+        within("open", open.recv()).await,
+        Some(DataChannelState::Open)
+    );
+    let before = packets_sent(&pair.alice).await;
+    for number in 0..COUNT {
+        ours.send(&[number as u8; 200], true).expect("is queued");
+    }
+    for number in 0..COUNT {
+        let data = within("message", messages.recv()).await;
+        assert_eq!(data.expect("a message"), [number as u8; 200]);
+    }
+    let packets = packets_sent(&pair.alice).await - before;
+    // Four or five fit into one; acknowledgements and checks of the path come on top.
+    assert!(packets < COUNT as u64 / 2, "{packets} packets");
+    pair.close();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tone_is_heard_and_counted_and_ends_with_its_transceiver() {
     let pair = Pair::new();

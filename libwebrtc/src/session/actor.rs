@@ -35,6 +35,8 @@ use crate::{RtcError, RtcErrorType};
 const PACKET_QUEUE: usize = 256;
 /// Video frames that encoders may have queued for the actor before they wait.
 const FRAME_QUEUE: usize = 16;
+/// Commands taken before the sockets get a turn.
+const COMMAND_BATCH: usize = 64;
 /// Packets taken from the queue before the sockets get a turn.
 const PACKET_BATCH: usize = 64;
 
@@ -144,7 +146,15 @@ impl Actor {
             }
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(command) => self.command(command),
+                    Some(command) => {
+                        self.command(command);
+                        // Messages that wait together leave together: SCTP bundles small ones.
+                        for _ in 1..COMMAND_BATCH {
+                            let Ok(command) = self.commands.try_recv() else { break };
+                            self.command(command);
+                        }
+                        self.outbox.drain(&mut self.engine);
+                    }
                     None => self.closing = true,
                 },
                 Some(packet) = self.packets.recv() => {
@@ -205,7 +215,9 @@ impl Actor {
         }
     }
 
+    /// Carries a command out. Messages for channels are only gathered: the engine is drained after the last of them.
     fn command(&mut self, command: Command) {
+        let gathers = matches!(command, Command::SendChannel { .. });
         match command {
             Command::Gather { ice, mid, index } => self.gather(&ice, mid, index),
             Command::Apply { plan, media, reply } => {
@@ -278,7 +290,9 @@ impl Actor {
             }
             Command::Close => self.closing = true,
         }
-        self.outbox.drain(&mut self.engine);
+        if !gathers {
+            self.outbox.drain(&mut self.engine);
+        }
     }
 
     fn key_of(&self, channel: &Arc<Channel>) -> Option<ChannelKey> {
