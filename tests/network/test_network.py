@@ -160,7 +160,8 @@ def test_an_uplink_that_falls_and_rises_is_followed(
     name = f"{library} {'simulcast' if simulcast else 'single'}"
     tell(
         f"uplink 3 → 0.5 → 3 Mbit/s, {name}: queue over {QUEUE_MS} ms for {course.last_over(QUEUE_MS, fell, rose):.1f} s"
-        f" (longest then {course.queue(settled, rose):.0f} ms, {share:.0f} kbit/s sent);"
+        f" (longest {course.queue(fell, settled):.0f} ms, then {course.queue(settled, rose):.0f} ms,"
+        f" {share:.0f} kbit/s sent);"
         f" sound spoiled {at_fall[0] / 10:.1f} s at the fall, {later[0] / 10:.1f} s of {later[1] / 10:.0f} s later"
         f" ({missing} packets lost); layers gone after {({w: round(t, 1) for w, t in dropped.items()})} s,"
         f" back after {({w: round(t, 1) for w, t in sorted(regained.items())})} s"

@@ -13,9 +13,10 @@ use str0m::net::Receive;
 use str0m::rtp::{ExtensionValues, RtpHeader, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event as StackEvent, Input, Output as StackOutput, Reason, Rtc, RtcError};
 
-use crate::bandwidth::{Bandwidth, Steering};
+use crate::bandwidth::{Bandwidth, Gate, Steering};
 use crate::candidate::{RemoteCandidate, parse_remote};
 use crate::channel::{Channels, STACK_BUFFER};
+use crate::checks::Checks;
 use crate::ice::IceMonitor;
 use crate::requests::Requests;
 use crate::security::Security;
@@ -67,6 +68,8 @@ pub struct Engine {
     pub(crate) pair: Option<PairStats>,
     pub(crate) bandwidth: Bandwidth,
     pub(crate) steering: Steering,
+    pub(crate) gate: Gate,
+    pub(crate) checks: Checks,
     /// Lost video is sent again.
     pub(crate) resends: bool,
     /// When the bandwidth estimate was last looked at although nothing had come in.
@@ -75,7 +78,7 @@ pub struct Engine {
     initial_bitrate: u64,
     pub(crate) security: Security,
     pub(crate) requests: Requests,
-    traffic: Traffic,
+    pub(crate) traffic: Traffic,
     /// The RTP packet that came in last, and its bytes.
     pub(crate) latest_rtp: Option<(ClearRtp, usize)>,
 }
@@ -145,6 +148,8 @@ impl Engine {
             pair: None,
             bandwidth: Bandwidth::new(config.initial_bitrate, config.now),
             steering: Steering::default(),
+            gate: Gate::default(),
+            checks: Checks::new(),
             resends: true,
             ticked: None,
             initial_bitrate: config.initial_bitrate,
@@ -246,6 +251,9 @@ impl Engine {
         if !self.running() {
             return;
         }
+        if self.takes_answer(transport, source, destination, payload) {
+            return;
+        }
         let Ok(received) = Receive::new(convert::protocol(transport), source, destination, payload)
         else {
             return;
@@ -311,12 +319,8 @@ impl Engine {
                         self.now,
                     );
                     let transport = convert::transport(transmit.proto);
-                    self.requests.follow(
-                        transport,
-                        transmit.source,
-                        transmit.destination,
-                        &transmit.contents,
-                    );
+                    let (from, to) = (transmit.source, transmit.destination);
+                    self.follow_route(transport, from, to, &transmit.contents);
                     return Output::Transmit(Transmit {
                         transport,
                         source: transmit.source,
@@ -337,10 +341,10 @@ impl Engine {
                     if self.kick || !self.events.is_empty() {
                         continue;
                     }
-                    let ask_at = self.request_deadline();
+                    let ask_at = self.own_deadline();
                     if ask_at.is_some_and(|at| at <= self.now) {
-                        // What is due is asked for or given up, so that this ends.
-                        match self.next_request() {
+                        // What is due is done or given up, so that this ends.
+                        match self.next_own() {
                             Some(request) => return Output::Transmit(request),
                             None => continue,
                         }
@@ -402,12 +406,7 @@ impl Engine {
         .marker(packet.marker)
         .nackable(packet.nackable)
         .ext_vals(extensions);
-        match self.rtc.direct_api().stream_tx(&convert::ssrc(packet.ssrc)) {
-            Some(stream) => stream.write_rtp(write),
-            None => return Err(SendError::UnknownSsrc(packet.ssrc)),
-        }
-        self.kick = true;
-        Ok(())
+        self.write(packet.ssrc, write, packet.payload.len())
     }
 
     /// Asks the peer for a key frame of the stream that `ssrc` names; unknown sources are ignored.

@@ -13,6 +13,7 @@ mod apply;
 mod bandwidth;
 mod candidate;
 mod channel;
+mod checks;
 mod config;
 mod convert;
 mod counters;

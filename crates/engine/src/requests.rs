@@ -32,17 +32,26 @@ impl Requests {
         }
     }
 
-    /// A datagram of the stack's leaves. All but connectivity checks go the way that is in use (RFC 7983).
+    /// A datagram of the stack's leaves. All but connectivity checks go the way that is in use (RFC 7983). Whether that is
+    /// another one than before.
     pub(crate) fn follow(
         &mut self,
         transport: Transport,
         source: SocketAddr,
         destination: SocketAddr,
         payload: &[u8],
-    ) {
-        if matches!(payload.first(), Some(20..=63 | 128..=191)) {
-            self.route = Some((transport, source, destination));
+    ) -> bool {
+        let route = Some((transport, source, destination));
+        if !matches!(payload.first(), Some(20..=63 | 128..=191)) || self.route == route {
+            return false;
         }
+        self.route = route;
+        true
+    }
+
+    /// The way that is in use: what carries it, from where, to where.
+    pub(crate) fn route(&self) -> Option<(Transport, SocketAddr, SocketAddr)> {
+        self.route
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is read off the datagrams that pass, because the stack below does not count it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::PairStats;
 use crate::security::Security;
@@ -16,9 +16,26 @@ pub(crate) struct Traffic {
     consent_requests_sent: u64,
     last_sent: Option<Instant>,
     last_received: Option<Instant>,
+    /// Answers to requests of our own, and their round trips together.
+    answered: u64,
+    trips: Duration,
 }
 
 impl Traffic {
+    /// A request of our own leaves, on the pair in use.
+    pub(crate) fn asked(&mut self, now: Instant) {
+        self.last_sent = Some(now);
+        self.requests_sent += 1;
+        self.consent_requests_sent += 1;
+    }
+
+    /// It was answered, so long after.
+    pub(crate) fn answered(&mut self, trip: Duration, now: Instant) {
+        self.last_received = Some(now);
+        self.answered += 1;
+        self.trips += trip;
+    }
+
     /// A datagram leaves; `chosen` tells whether there is a pair in use.
     pub(crate) fn outgoing(
         &mut self,
@@ -70,6 +87,8 @@ impl Traffic {
             responses_sent: self.responses_sent,
             last_sent: self.last_sent,
             last_received: self.last_received,
+            responses_received: pair.responses_received + self.answered,
+            total_rtt: pair.total_rtt + self.trips,
             ..pair
         }
     }

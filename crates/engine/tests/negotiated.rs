@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use common::{Node, PATIENCE, SIDES, address, other};
 use lk_engine::{
-    ChannelInit, ChannelState, DtlsState, Engine, EngineConfig, Event, IceState, LocalCandidate,
-    OutgoingRtp,
+    ChannelInit, ChannelState, DtlsState, Event, IceState, LocalCandidate, OutgoingRtp,
 };
 use lk_jsep::plan::Plan;
 use lk_jsep::{
@@ -29,10 +28,7 @@ fn index(side: Side) -> usize {
 
 impl Peers {
     fn new(link: Link) -> Self {
-        let mut pair = Pair::new(link, 21, |side, now| Node {
-            engine: Engine::new(EngineConfig::new(now)).expect("an engine"),
-            address: address(side),
-        });
+        let mut pair = Pair::new(link, 21, |side, now| Node::new(address(side), now));
         let sessions = SIDES.map(|side| {
             Session::new(SessionConfig {
                 capabilities: Capabilities::default(),

@@ -1,13 +1,15 @@
 //! The engine's part: packets and feedback in, the stack's pace and the estimate out.
 
-use str0m::rtp::RawPacket;
+use std::time::Instant;
+
 use str0m::rtp::rtcp::Rtcp;
+use str0m::rtp::{RawPacket, RtpWrite};
 
 use lk_types::{MediaKind, Ssrc};
 
 use super::TICK;
 use crate::engine::Engine;
-use crate::{Arrival, DtlsState, Event, convert};
+use crate::{Arrival, DtlsState, Event, SendError, convert};
 
 /// Bytes of an RTP header without anything optional.
 const HEADER: usize = 12;
@@ -52,8 +54,6 @@ impl Engine {
             return;
         }
         self.ticked = Some(self.now);
-        let waiting = self.waiting_video();
-        self.bandwidth.waits(waiting);
         self.bandwidth.tick(self.now);
         self.follow_bandwidth();
     }
@@ -66,21 +66,74 @@ impl Engine {
             .outbound
             .values()
             .filter(|outbound| outbound.kind == MediaKind::Video);
-        video
+        let stack: usize = video
             .filter_map(|outbound| {
                 let stream = api.stream_tx(&convert::ssrc(outbound.ssrc))?;
                 Some(stream.queue_info()?.byte_size())
             })
-            .sum()
+            .sum();
+        stack + self.gate.bytes()
+    }
+
+    /// A packet of ours goes its way: at once, or through the gate where the peer reports of such packets.
+    pub(crate) fn write(
+        &mut self,
+        ssrc: Ssrc,
+        packet: RtpWrite,
+        bytes: usize,
+    ) -> Result<(), SendError> {
+        let mut api = self.rtc.direct_api();
+        let Some(stream) = api.stream_tx(&convert::ssrc(ssrc)) else {
+            return Err(SendError::UnknownSsrc(ssrc));
+        };
+        let outbound = self.streams.outbound.get(&ssrc);
+        let video = outbound.is_some_and(|outbound| outbound.kind == MediaKind::Video);
+        if video && self.streams.estimating && !self.gate.passes(bytes, self.now) {
+            self.gate.push(ssrc, packet, bytes);
+        } else {
+            stream.write_rtp(packet);
+            self.kick = true;
+        }
+        Ok(())
+    }
+
+    /// When packets may leave the gate, or an answer is late.
+    pub(crate) fn pace_deadline(&self) -> Option<Instant> {
+        let late = self.bandwidth.late_at(self.now);
+        let leaves = self.gate.deadline(self.now);
+        [leaves, late].into_iter().flatten().min()
+    }
+
+    /// Gives the stack what may leave by now.
+    pub(crate) fn pace(&mut self) {
+        self.bandwidth.look(self.now);
+        let holds = self.bandwidth.holds();
+        if self.gate.hold(holds) || holds {
+            self.follow_bandwidth();
+        }
+        let probe = self.steering.probe().map(|(rate, _)| rate as f64);
+        let paced = self.bandwidth.paced() as f64;
+        while let Some((ssrc, packet)) = self.gate.pop(paced, probe, self.now) {
+            // A source that was taken away meanwhile has nothing to send.
+            if let Some(stream) = self.rtc.direct_api().stream_tx(&convert::ssrc(ssrc)) {
+                stream.write_rtp(packet);
+                self.kick = true;
+            }
+        }
     }
 
     fn follow_bandwidth(&mut self) {
+        let waiting = self.waiting_video();
+        self.bandwidth.waits(waiting);
         if self.bandwidth.is_fallen() == self.resends {
             self.resends = !self.resends;
             self.set_resends(self.resends);
         }
         let (paced, probe) = (self.bandwidth.paced(), self.bandwidth.take_probe());
         self.kick |= self.steering.steer(&mut self.rtc, paced, probe, self.now);
+        if let Some((_, ends)) = self.steering.probe() {
+            self.bandwidth.probes_until(ends);
+        }
         if let Some((bitrate, unnumbered)) = self.bandwidth.news(self.now) {
             self.events.push_back(Event::Bandwidth {
                 bitrate,

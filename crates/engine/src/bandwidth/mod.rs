@@ -5,16 +5,24 @@
 //! (LiveKit's server sends it for twenty packets at a time). The stack still paces, and still sends the packets of a
 //! probe: [`Steering`] is how it is made to.
 
+mod answers;
+mod clock;
 mod drive;
+mod gate;
+mod hold;
 mod path;
 mod probe;
 mod reports;
 mod steering;
+mod trips;
 
 use std::time::{Duration, Instant};
 
 use str0m::rtp::rtcp::Twcc;
 
+use clock::Clock;
+pub(crate) use clock::RequestId;
+pub(crate) use gate::Gate;
 use path::Path;
 use probe::Prober;
 use reports::{Report, UnderWay};
@@ -28,6 +36,8 @@ const UNDER_WAY: f64 = 0.2;
 /// What is sent while nothing is heard, and how soon it becomes less again, seconds.
 const WHILE_SILENT: f64 = 0.5;
 const SILENT_STEP: f64 = 0.3;
+/// An answer so young shows that the peer is there.
+const ALIVE: Duration = Duration::from_millis(200);
 /// What goes out without a number is measured over this.
 const UNNUMBERED: f64 = 1.0;
 /// What encoders made too much is made up for within this time, seconds.
@@ -46,6 +56,7 @@ pub(crate) struct Bandwidth {
     under_way: UnderWay,
     report: Report,
     path: Path,
+    clock: Clock,
     prober: Prober,
     /// What could be sent if there was room, bit/s.
     wanted: f64,
@@ -68,6 +79,7 @@ impl Bandwidth {
             under_way: UnderWay::new(now),
             report: Report::default(),
             path: Path::new(initial as f64),
+            clock: Clock::default(),
             prober: Prober::new(),
             wanted: 0.0,
             began: false,
@@ -112,6 +124,7 @@ impl Bandwidth {
 
     /// A packet left, with its transport-wide number if it has one.
     pub(crate) fn sent(&mut self, number: Option<u16>, bytes: usize, now: Instant) {
+        self.clock.sent(number.is_some(), bytes, now);
         match number {
             Some(number) => {
                 self.began = true;
@@ -131,6 +144,9 @@ impl Bandwidth {
             .into_iter(origin, next.into())
             .map(|(number, _, arrival)| (*number, arrival));
         self.under_way.reported(statuses, &mut self.report);
+        if let Some(latest) = self.report.arrived.last() {
+            self.clock.reported(self.under_way.time(latest.sent));
+        }
         let now = self.under_way.seconds(now);
         if let Some(last) = self.last_report.replace(now) {
             self.interval += ((now - last).min(1.0) - self.interval) * 0.2;
@@ -157,10 +173,14 @@ impl Bandwidth {
 
     /// Time goes on; to be called some ten times a second while anything numbered is sent.
     pub(crate) fn tick(&mut self, now: Instant) {
+        // Answers to our own requests show that it is the reports alone that are late, and a hold has its own end.
+        let heard = self.clock.heard();
+        let alive = self.clock.holds() || heard.is_some_and(|heard| now < heard + ALIVE);
         let now = self.under_way.seconds(now);
         let rate = self.path.rate();
         if let Some(last) = self.last_report {
-            let silent = now - last > (self.interval * LATE).max(LEAST_LATE)
+            let silent = !alive
+                && now - last > (self.interval * LATE).max(LEAST_LATE)
                 && self.under_way.bytes() as f64 * 8.0 > rate * UNDER_WAY;
             match self.silent {
                 None if silent => {
@@ -174,7 +194,7 @@ impl Bandwidth {
                 _ => {}
             }
         }
-        if self.began && self.silent.is_none() && self.path.is_clear() {
+        if self.began && self.silent.is_none() && self.path.is_clear() && !self.clock.holds() {
             let probe = self.prober.due(rate, self.wanted, now);
             self.probing = probe.map(|rate| rate as u64).or(self.probing);
         }

@@ -44,6 +44,8 @@ const DEEP: f64 = 0.15;
 const NARROWER: f64 = 0.8;
 /// A limit that was seen is believed for so long.
 const KNOWN: f64 = 10.0;
+/// Share of the rate that is sent at while nobody knows why answers are missing.
+const DOUBTFUL_SHARE: f64 = 0.25;
 /// A path whose rate is less than this share of what was sent has become another one.
 const FALL: f64 = 0.6;
 /// Reports of at least so many packets say something of loss.
@@ -55,6 +57,15 @@ const ANOTHER_CLOCK: f64 = 5.0;
 /// Bounds, bit/s.
 const LEAST: f64 = 80_000.0;
 const MOST: f64 = 100_000_000.0;
+
+/// What a hold of packets may turn out to have been wrong about.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    rate: f64,
+    emptying: bool,
+    fell: bool,
+    limit: Option<(f64, f64)>,
+}
 
 /// The path's rate and what is known of it. All times are seconds, all rates bits per second.
 #[derive(Debug)]
@@ -77,6 +88,11 @@ pub(super) struct Path {
     /// What the narrowest place let through when there was a queue, and when that was seen.
     limit: Option<(f64, f64)>,
     grown: f64,
+    /// What was known before packets were held back, where that has made the rate less.
+    before: Option<Known>,
+    doubtful: bool,
+    /// What was sent before then met a queue that the rate has followed from already.
+    followed: f64,
 }
 
 impl Path {
@@ -94,6 +110,9 @@ impl Path {
             fell: false,
             limit: None,
             grown: 0.0,
+            before: None,
+            doubtful: false,
+            followed: f64::NEG_INFINITY,
         }
     }
 
@@ -120,6 +139,13 @@ impl Path {
     pub(super) fn take(&mut self, report: &Report, now: f64) {
         for packet in &report.arrived {
             self.arrival(packet);
+        }
+        if report
+            .arrived
+            .last()
+            .is_some_and(|last| last.sent < self.followed)
+        {
+            return;
         }
         let count = (report.arrived.len() + report.lost) as f64;
         let kept = (1.0 - count / 50.0).clamp(0.0, 1.0);
@@ -198,6 +224,8 @@ impl Path {
 
     fn shrink(&mut self, now: f64) {
         self.grown = now;
+        self.before = None;
+        self.doubtful = false;
         let Some(arriving) = self.arriving() else {
             return;
         };
@@ -229,6 +257,12 @@ impl Path {
     fn grow(&mut self, now: f64) {
         let since = (now - self.grown).clamp(0.0, 1.0);
         self.grown = now;
+        if std::mem::take(&mut self.doubtful)
+            && let Some(known) = self.before.take()
+        {
+            self.restore(known);
+            return;
+        }
         if std::mem::take(&mut self.emptying)
             && let Some((limit, _)) = self.limit
         {
@@ -255,6 +289,59 @@ impl Path {
             self.rate = rate.min(MOST);
             self.limit = None;
         }
+    }
+
+    /// Packets are held back, and those that were sent before arrive that fast, bit/s: told with more certainty each time,
+    /// so that it counts from what was known before the first.
+    pub(super) fn lets(&mut self, arriving: f64, now: f64) {
+        let known = *self.before.get_or_insert(Known {
+            rate: self.rate,
+            emptying: self.emptying,
+            fell: self.fell,
+            limit: self.limit,
+        });
+        self.restore(known);
+        self.doubtful = false;
+        if arriving * MOST_SHARE < known.rate {
+            self.rate = (arriving * MOST_SHARE).max(LEAST);
+            self.limit = Some((arriving, now));
+            self.fell = arriving < known.rate * FALL || known.fell && known.emptying;
+            self.emptying = true;
+            self.grown = now;
+            self.followed = now;
+        }
+    }
+
+    /// What looked like a queue is the way itself, which has become another one: nothing is known of its limits.
+    pub(super) fn takes_longer(&mut self) {
+        self.transits = [f64::INFINITY; 2];
+        self.arrived.clear();
+        self.queue = 0.0;
+        self.emptying = false;
+        self.limit = None;
+    }
+
+    /// Packets go on although nothing was heard, not too slowly for reports of them: the next one tells whether it was the
+    /// answers alone that were missing.
+    pub(super) fn doubt(&mut self) {
+        if let Some(known) = self.before {
+            self.rate = self.rate.max(known.rate * DOUBTFUL_SHARE);
+            self.doubtful = true;
+        }
+    }
+
+    /// Packets go on, with what is known now.
+    pub(super) fn goes_on(&mut self) {
+        if !self.doubtful {
+            self.before = None;
+        }
+    }
+
+    fn restore(&mut self, known: Known) {
+        self.rate = known.rate;
+        self.emptying = known.emptying;
+        self.fell = known.fell;
+        self.limit = known.limit;
     }
 
     /// Nothing is heard of what was sent.

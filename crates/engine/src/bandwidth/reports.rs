@@ -115,6 +115,11 @@ impl UnderWay {
         }
     }
 
+    /// The time so many seconds after the origin.
+    pub(super) fn time(&self, seconds: f64) -> Instant {
+        self.origin + Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+
     /// Where reports' times are counted from.
     pub(super) fn origin(&self) -> Instant {
         // A report's time may lie a little before its base.

@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 #[derive(Debug, Default)]
 pub(crate) struct Steering {
     told: Option<(u64, Instant)>,
-    probe_ends: Option<Instant>,
+    probe: Option<(u64, Instant)>,
 }
 
 impl Steering {
@@ -34,14 +34,14 @@ impl Steering {
         probe: Option<u64>,
         now: Instant,
     ) -> bool {
-        let ended = self.probe_ends.is_some_and(|ends| now >= ends);
+        let ended = self.probe.is_some_and(|(_, ends)| now >= ends);
         if ended {
-            self.probe_ends = None;
+            self.probe = None;
         }
         let first = self.told.is_none();
         if let Some(probe) = probe {
             desire(rtc, probe / 2);
-            self.probe_ends = Some(now + PROBE_LASTS);
+            self.probe = Some((probe, now + PROBE_LASTS));
         } else if first || ended {
             desire(rtc, NO_PROBES);
         }
@@ -49,12 +49,17 @@ impl Steering {
             told.abs_diff(wanted) * 100 > told * CHANGE || now >= at + AGAIN
         });
         // A probe that is being sent would be forgotten.
-        if probe.is_some() || (differs && self.probe_ends.is_none()) {
+        if probe.is_some() || (differs && self.probe.is_none()) {
             rtc.bwe().reset(Bitrate::from(wanted * 10 / 11));
             self.told = Some((wanted, now));
             return true;
         }
         first || ended
+    }
+
+    /// The probe that is being sent: its rate, and until when.
+    pub(crate) fn probe(&self) -> Option<(u64, Instant)> {
+        self.probe
     }
 }
 

@@ -1,6 +1,8 @@
 //! Two engines, the plans that join them, and short ways to say what happened.
 #![expect(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod feedback;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,23 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Node {
     pub(crate) engine: Engine,
     pub(crate) address: SocketAddr,
+    /// Reports as rarely as LiveKit's server.
+    pub(crate) rare: Option<feedback::RareFeedback>,
+    /// Called with all that comes in; what it refuses is lost.
+    pub(crate) filter: Option<fn(&[u8]) -> bool>,
+    now: Instant,
+}
+
+impl Node {
+    pub(crate) fn new(address: SocketAddr, now: Instant) -> Self {
+        Self {
+            engine: Engine::new(EngineConfig::new(now)).expect("an engine"),
+            address,
+            rare: None,
+            filter: None,
+            now,
+        }
+    }
 }
 
 impl Peer for Node {
@@ -38,24 +57,50 @@ impl Peer for Node {
         destination: SocketAddr,
         payload: &[u8],
     ) {
+        self.now = now;
+        if self.filter.is_some_and(|takes| !takes(payload)) {
+            return;
+        }
+        if let Some(rare) = &mut self.rare {
+            rare.arrived(payload);
+        }
         self.engine
             .handle_datagram(now, Transport::Udp, source, destination, payload);
     }
 
     fn timeout(&mut self, now: Instant) {
+        self.now = now;
         self.engine.handle_timeout(now);
     }
 
     fn poll(&mut self) -> Step<Event> {
-        match self.engine.poll() {
-            Output::Transmit(transmit) => Step::Transmit {
-                source: transmit.source,
-                destination: transmit.destination,
-                payload: transmit.payload,
-            },
-            Output::Event(event) => Step::Event(event),
-            Output::Timeout(at) => Step::Timeout(at),
+        loop {
+            match self.engine.poll() {
+                Output::Transmit(transmit) => {
+                    let datagram = (transmit.source, transmit.destination, transmit.payload);
+                    let leaves = match &mut self.rare {
+                        Some(rare) => rare.leaves(datagram),
+                        None => Some(datagram),
+                    };
+                    if let Some(datagram) = leaves {
+                        return step(datagram);
+                    }
+                }
+                Output::Event(event) => return Step::Event(event),
+                Output::Timeout(at) => {
+                    let due = self.rare.as_mut().and_then(|rare| rare.due(self.now));
+                    return due.map_or(Step::Timeout(at), step);
+                }
+            }
         }
+    }
+}
+
+fn step((source, destination, payload): (SocketAddr, SocketAddr, Vec<u8>)) -> Step<Event> {
+    Step::Transmit {
+        source,
+        destination,
+        payload,
     }
 }
 
@@ -291,10 +336,7 @@ impl Call {
 
     /// The same under other addresses.
     pub(crate) fn idle_at(session: Session, link: Link, address: fn(Side) -> SocketAddr) -> Self {
-        let pair = Pair::new(link, 7, |side, now| Node {
-            engine: Engine::new(EngineConfig::new(now)).expect("an engine"),
-            address: address(side),
-        });
+        let pair = Pair::new(link, 7, |side, now| Node::new(address(side), now));
         Self { pair, session }
     }
 
