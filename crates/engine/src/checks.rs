@@ -157,9 +157,11 @@ impl Engine {
         let Some(id) = transaction(datagram) else {
             return false;
         };
+        if !self.bandwidth.awaits(&id) {
+            return false;
+        }
         let password = self.plan.as_ref().map(|plan| plan.remote_ice.pwd.as_str());
-        let signed = password.is_some_and(|password| self.checks.is_signed(datagram, password));
-        if !self.bandwidth.awaits(&id) || !signed {
+        if !password.is_some_and(|password| self.checks.is_signed(datagram, password)) {
             return false;
         }
         self.transport.packets_received += 1;

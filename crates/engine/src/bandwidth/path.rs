@@ -90,6 +90,7 @@ pub(super) struct Path {
     grown: f64,
     /// What was known before packets were held back, where that has made the rate less.
     before: Option<Known>,
+    /// Packets went on without an answer: the next report tells whether `before` still holds.
     doubtful: bool,
     /// What was sent before then met a queue that the rate has followed from already.
     followed: f64,
