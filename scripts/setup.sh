@@ -44,7 +44,9 @@ want c++ build-essential
 want make build-essential
 want cmake cmake
 want pkg-config pkg-config
-want nasm nasm # without it OpenH264 is built all the same, and is slow
+want nasm nasm # without it OpenH264 is built all the same, and is slow; dav1d is not
+want meson meson # builds dav1d, with ninja
+want ninja ninja-build
 want python3 python3
 # The static archive and, with it, the headers. A file that is not found is printed back as it was given.
 archive() { case $(cc -print-file-name="$1" 2>/dev/null) in /*) ;; *) packages+=("$2") ;; esac; }

@@ -8,6 +8,8 @@
 
 #[cfg(feature = "aom")]
 mod aom;
+#[cfg(feature = "dav1d")]
+mod dav1d;
 #[cfg(feature = "openh264")]
 mod openh264;
 #[cfg(feature = "opus")]

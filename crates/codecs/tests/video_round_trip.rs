@@ -323,6 +323,8 @@ fn the_libraries_are_named_as_browsers_name_them() {
                 .implementation(),
             wanted
         );
+        let wanted = if codec == Codec::Av1 { "dav1d" } else { wanted };
+        assert_eq!(video::decoder(codec).unwrap().implementation(), wanted);
     }
 }
 

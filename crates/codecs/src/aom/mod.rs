@@ -5,4 +5,3 @@ mod overshoot;
 mod sys;
 
 pub(crate) use encoder::Av1Encoder;
-pub(crate) use sys::Aom;

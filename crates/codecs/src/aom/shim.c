@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <aom/aom_decoder.h>
 #include <aom/aom_encoder.h>
 #include <aom/aomcx.h>
-#include <aom/aomdx.h>
 
 #include "../shim/shim.h"
 
@@ -281,84 +279,5 @@ int32_t lk_aom_encoder_encode(lk_aom_encoder *self, const uint8_t *const planes[
   if (!self->broken)
     GUARDED(self->broken, code, encode(self, planes, strides, pts, duration, keyframe, structure, out));
   if (code != AOM_CODEC_OK) out->size = 0;
-  return code;
-}
-
-typedef struct {
-  aom_codec_ctx_t codec;
-  int broken;
-} lk_aom_decoder;
-
-void lk_aom_decoder_free(lk_aom_decoder *self) {
-  if (self == NULL) return;
-  if (!self->broken && self->codec.iface != NULL) aom_codec_destroy(&self->codec);
-  free(self);
-}
-
-int32_t lk_aom_decoder_new(uint32_t threads, lk_aom_decoder **out) {
-  *out = NULL;
-  lk_aom_decoder *self = calloc(1, sizeof(*self));
-  if (self == NULL) return AOM_CODEC_MEM_ERROR;
-  aom_codec_dec_cfg_t config = {.threads = threads, .allow_lowbitdepth = 1};
-  const aom_codec_err_t code = aom_codec_dec_init(&self->codec, aom_codec_av1_dx(), &config, 0);
-  if (code != AOM_CODEC_OK) {
-    lk_aom_decoder_free(self);
-    return (int32_t)code;
-  }
-  *out = self;
-  return AOM_CODEC_OK;
-}
-
-// The size that the data's sequence header announces; 0 without one.
-void lk_aom_announced_size(const uint8_t *data, size_t size, uint32_t *width, uint32_t *height) {
-  aom_codec_stream_info_t info;
-  memset(&info, 0, sizeof(info));
-  *width = *height = 0;
-  volatile int32_t code = AOM_CODEC_OK;
-  volatile int broken = 0;
-  GUARDED(broken, code, aom_codec_peek_stream_info(aom_codec_av1_dx(), data, size, &info));
-  if (broken || code != AOM_CODEC_OK) return;
-  *width = info.w;
-  *height = info.h;
-}
-
-static int32_t decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_picture *picture, uint32_t *got) {
-  *got = 0;
-  TRY(aom_codec_decode(&self->codec, data, size, NULL));
-  aom_codec_iter_t iterator = NULL;
-  aom_image_t *image;
-  while ((image = aom_codec_get_frame(&self->codec, &iterator)) != NULL) {
-    for (unsigned i = 0; i < 3; i++) {
-      picture->planes[i] = image->planes[i];
-      picture->strides[i] = image->stride[i];
-    }
-    picture->width = image->d_w;
-    picture->height = image->d_h;
-    picture->is_420 = image->fmt == AOM_IMG_FMT_I420 || image->fmt == AOM_IMG_FMT_I42016;
-    picture->two_bytes = (image->fmt & AOM_IMG_FMT_HIGHBITDEPTH) != 0;
-    picture->bit_depth = image->bit_depth;
-    picture->monochrome = image->monochrome != 0;
-    *got = 1;
-  }
-  if (*got) {
-    int quantizer = -1;
-    if (aom_codec_control(&self->codec, AOMD_GET_LAST_QUANTIZER, &quantizer) != AOM_CODEC_OK) quantizer = -1;
-    picture->quantizer = quantizer;
-    int corrupted = 0;
-    if (aom_codec_control(&self->codec, AOMD_GET_FRAME_CORRUPTED, &corrupted) == AOM_CODEC_OK && corrupted) {
-      *got = 0;
-      return AOM_CODEC_CORRUPT_FRAME;
-    }
-  }
-  return AOM_CODEC_OK;
-}
-
-// `got` tells whether `picture` was filled: the highest layer that the data holds.
-int32_t lk_aom_decoder_decode(lk_aom_decoder *self, const uint8_t *data, size_t size, lk_picture *picture,
-                              uint32_t *got) {
-  volatile int32_t code = LK_ASSERTION;
-  *got = 0;
-  if (!self->broken) GUARDED(self->broken, code, decode(self, data, size, picture, got));
-  if (code != AOM_CODEC_OK) *got = 0;
   return code;
 }

@@ -4,9 +4,9 @@
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use lk_types::{Codec, I420View};
+use lk_types::I420View;
 
-use crate::shim::{Encoder, Library, Rates, RawPicture, check, planes};
+use crate::shim::{Encoder, Library, Rates, check, planes};
 use crate::video::VideoCodecError;
 
 /// `lk_aom_settings` of `shim.c`, field for field.
@@ -76,16 +76,6 @@ unsafe extern "C" {
         structure: *const Structure,
         out: *mut RawPacket,
     ) -> i32;
-    fn lk_aom_decoder_new(threads: u32, out: *mut *mut c_void) -> i32;
-    fn lk_aom_decoder_free(decoder: *mut c_void);
-    fn lk_aom_announced_size(data: *const u8, size: usize, width: *mut u32, height: *mut u32);
-    fn lk_aom_decoder_decode(
-        decoder: *mut c_void,
-        data: *const u8,
-        size: usize,
-        picture: *mut RawPicture,
-        got: *mut u32,
-    ) -> i32;
 }
 
 /// libaom behind `shim.c`.
@@ -119,36 +109,6 @@ unsafe impl Library for Aom {
     unsafe fn encoder_set_rates(encoder: *mut c_void, rates: *const Rates) -> i32 {
         // SAFETY: the caller's promise.
         unsafe { lk_aom_encoder_set_rates(encoder, rates) }
-    }
-
-    unsafe fn decoder_new(_codec: Codec, threads: u32, out: *mut *mut c_void) -> i32 {
-        // SAFETY: the caller's promise.
-        unsafe { lk_aom_decoder_new(threads, out) }
-    }
-
-    unsafe fn decoder_free(decoder: *mut c_void) {
-        // SAFETY: the caller's promise.
-        unsafe { lk_aom_decoder_free(decoder) }
-    }
-
-    unsafe fn decoder_decode(
-        decoder: *mut c_void,
-        data: *const u8,
-        size: usize,
-        picture: *mut RawPicture,
-        got: *mut u32,
-    ) -> i32 {
-        // SAFETY: the caller's promise.
-        unsafe { lk_aom_decoder_decode(decoder, data, size, picture, got) }
-    }
-
-    fn announced_size(_codec: Codec, payload: &[u8]) -> (u32, u32) {
-        let (mut width, mut height) = (0, 0);
-        // SAFETY: the payload is as long as said and only read; both results are ours.
-        unsafe {
-            lk_aom_announced_size(payload.as_ptr(), payload.len(), &mut width, &mut height);
-        }
-        (width, height)
     }
 }
 

@@ -6,11 +6,50 @@ use std::ptr;
 
 use lk_types::{Codec, I420Picture};
 
-use super::{Library, RawPicture, check};
+use super::{Library, check};
 use crate::video::{DecodedPlanes, VideoCodecError, VideoDecoder, check_announced};
 
+/// `lk_picture` of `shim.h`.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct RawPicture {
+    planes: [*const u8; 3],
+    strides: [i32; 3],
+    width: u32,
+    height: u32,
+    is_420: u32,
+    two_bytes: u32,
+    bit_depth: u32,
+    monochrome: u32,
+    quantizer: i32,
+}
+
+/// A C library whose shim decodes, too.
+///
+/// # Safety
+/// As for [`Library`]; what `decoder_decode` fills in stands until the decoder's next call.
+pub(crate) unsafe trait Decoding: Library {
+    /// # Safety
+    /// `out` is to a live value.
+    unsafe fn decoder_new(codec: Codec, threads: u32, out: *mut *mut c_void) -> i32;
+    /// # Safety
+    /// `decoder` is from `decoder_new` and not used again.
+    unsafe fn decoder_free(decoder: *mut c_void);
+    /// # Safety
+    /// `decoder` is from `decoder_new`, `data` holds `size` bytes, the others are to live values.
+    unsafe fn decoder_decode(
+        decoder: *mut c_void,
+        data: *const u8,
+        size: usize,
+        picture: *mut RawPicture,
+        got: *mut u32,
+    ) -> i32;
+    /// The size that a payload at which decoding can begin announces; 0 for another one.
+    fn announced_size(codec: Codec, payload: &[u8]) -> (u32, u32);
+}
+
 /// Decodes one stream; starts afresh after a failure, where the stream lets it.
-pub(crate) struct ShimDecoder<L: Library> {
+pub(crate) struct ShimDecoder<L: Decoding> {
     codec: Codec,
     inner: Decoder<L>,
     /// The last payload failed.
@@ -18,7 +57,7 @@ pub(crate) struct ShimDecoder<L: Library> {
     quantizer: Option<u32>,
 }
 
-impl<L: Library> ShimDecoder<L> {
+impl<L: Decoding> ShimDecoder<L> {
     pub(crate) fn new(codec: Codec) -> Result<Self, VideoCodecError> {
         Ok(Self {
             codec,
@@ -29,14 +68,14 @@ impl<L: Library> ShimDecoder<L> {
     }
 }
 
-impl<L: Library> VideoDecoder for ShimDecoder<L> {
+impl<L: Decoding> VideoDecoder for ShimDecoder<L> {
     fn decode(
         &mut self,
         payload: &[u8],
         picture: &mut I420Picture,
     ) -> Result<bool, VideoCodecError> {
         if payload.is_empty() {
-            // To libvpx no bytes mean a lost picture, which it would make up; to libaom the end of the stream.
+            // To libvpx no bytes mean a lost picture, which it would make up.
             return Err(VideoCodecError::Empty);
         }
         let size = L::announced_size(self.codec, payload);
@@ -69,15 +108,15 @@ impl<L: Library> VideoDecoder for ShimDecoder<L> {
 
 /// The C value; freed when dropped.
 #[derive(Debug)]
-struct Decoder<L: Library> {
+struct Decoder<L: Decoding> {
     raw: *mut c_void,
     library: PhantomData<L>,
 }
 
 // SAFETY: the C value is not tied to a thread, nobody else holds it, and every call needs `&mut`.
-unsafe impl<L: Library> Send for Decoder<L> {}
+unsafe impl<L: Decoding> Send for Decoder<L> {}
 
-impl<L: Library> Decoder<L> {
+impl<L: Decoding> Decoder<L> {
     fn new(codec: Codec) -> Result<Self, VideoCodecError> {
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` takes the result.
@@ -146,7 +185,7 @@ impl<L: Library> Decoder<L> {
     }
 }
 
-impl<L: Library> Drop for Decoder<L> {
+impl<L: Decoding> Drop for Decoder<L> {
     fn drop(&mut self) {
         // SAFETY: `raw` came from `decoder_new` and is freed once.
         unsafe { L::decoder_free(self.raw) };

@@ -1,17 +1,19 @@
-//! What the shims of libvpx and libaom have in common: rates, encoders as handles, decoders.
+//! What the shims of libvpx and libaom have in common: rates, encoders as handles; and libvpx's decoders.
 #![expect(unsafe_code, reason = "the shims are C")]
 
+#[cfg(feature = "vpx")]
 mod decoder;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr;
 
-use lk_types::{Codec, I420View};
+use lk_types::I420View;
 
 use crate::video::VideoCodecError;
 
-pub(crate) use decoder::ShimDecoder;
+#[cfg(feature = "vpx")]
+pub(crate) use decoder::{Decoding, RawPicture, ShimDecoder};
 
 /// `lk_rates` of `shim.h`, kbit/s.
 #[derive(Clone, Debug, Default)]
@@ -22,26 +24,11 @@ pub(crate) struct Rates {
     pub(crate) max_intra_pct: u32,
 }
 
-/// `lk_picture` of `shim.h`.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct RawPicture {
-    planes: [*const u8; 3],
-    strides: [i32; 3],
-    width: u32,
-    height: u32,
-    is_420: u32,
-    two_bytes: u32,
-    bit_depth: u32,
-    monochrome: u32,
-    quantizer: i32,
-}
-
 /// A C library behind a shim of ours.
 ///
 /// # Safety
-/// The functions are those of `shim.c`: a code other than 0 is a failure, `error_text` gives a string literal for every
-/// code, and what `decoder_decode` fills in stands until the decoder's next call.
+/// The functions are those of `shim.c`: a code other than 0 is a failure, and `error_text` gives a string literal for
+/// every code.
 pub(crate) unsafe trait Library: 'static {
     /// What figures and errors call it.
     const NAME: &'static str;
@@ -62,23 +49,6 @@ pub(crate) unsafe trait Library: 'static {
     /// # Safety
     /// `encoder` is from `encoder_new`, `rates` a live value.
     unsafe fn encoder_set_rates(encoder: *mut c_void, rates: *const Rates) -> i32;
-    /// # Safety
-    /// `out` is to a live value.
-    unsafe fn decoder_new(codec: Codec, threads: u32, out: *mut *mut c_void) -> i32;
-    /// # Safety
-    /// `decoder` is from `decoder_new` and not used again.
-    unsafe fn decoder_free(decoder: *mut c_void);
-    /// # Safety
-    /// `decoder` is from `decoder_new`, `data` holds `size` bytes, the others are to live values.
-    unsafe fn decoder_decode(
-        decoder: *mut c_void,
-        data: *const u8,
-        size: usize,
-        picture: *mut RawPicture,
-        got: *mut u32,
-    ) -> i32;
-    /// The size that a payload at which decoding can begin announces; 0 for another one.
-    fn announced_size(codec: Codec, payload: &[u8]) -> (u32, u32);
 }
 
 pub(crate) fn check<L: Library>(code: i32, call: &'static str) -> Result<(), VideoCodecError> {

@@ -9,7 +9,7 @@ mod config;
 mod error;
 #[cfg(any(feature = "vpx", feature = "aom"))]
 pub(crate) mod layers;
-#[cfg(any(feature = "vpx", feature = "aom"))]
+#[cfg(any(feature = "vpx", feature = "dav1d"))]
 mod planes;
 #[cfg(any(feature = "vpx", feature = "aom"))]
 mod rate;
@@ -19,7 +19,7 @@ pub(crate) use clock::Clock;
 pub use config::{EncodeRequest, VideoEncoderConfig, VideoRates};
 pub use error::VideoCodecError;
 use lk_types::{Codec, EncodedVideo, I420Picture, I420View};
-#[cfg(any(feature = "vpx", feature = "aom"))]
+#[cfg(any(feature = "vpx", feature = "dav1d"))]
 pub(crate) use planes::{DecodedPlanes, check_announced};
 #[cfg(any(feature = "vpx", feature = "aom"))]
 pub(crate) use rate::{layer_kilobits, max_intra_percent};
@@ -85,7 +85,10 @@ pub fn can_encode(codec: Codec) -> bool {
 /// Whether [`decoder`] knows this codec.
 #[must_use]
 pub fn can_decode(codec: Codec) -> bool {
-    can_encode(codec)
+    match codec {
+        Codec::Av1 => cfg!(feature = "dav1d"),
+        codec => can_encode(codec),
+    }
 }
 
 /// Makes an encoder.
@@ -120,10 +123,8 @@ pub fn decoder(codec: Codec) -> Result<Box<dyn VideoDecoder>, VideoCodecError> {
         )?)),
         #[cfg(feature = "openh264")]
         Codec::H264 => Ok(Box::new(crate::openh264::H264Decoder::new()?)),
-        #[cfg(feature = "aom")]
-        Codec::Av1 => Ok(Box::new(crate::shim::ShimDecoder::<crate::aom::Aom>::new(
-            codec,
-        )?)),
+        #[cfg(feature = "dav1d")]
+        Codec::Av1 => Ok(Box::new(crate::dav1d::Av1Decoder::new()?)),
         codec => Err(VideoCodecError::NoDecoder { codec }),
     }
 }

@@ -6,7 +6,7 @@ use std::ptr;
 
 use lk_types::{Codec, I420View};
 
-use crate::shim::{Encoder, Library, Rates, RawPicture, check, planes};
+use crate::shim::{Decoding, Encoder, Library, Rates, RawPicture, check, planes};
 use crate::video::VideoCodecError;
 
 /// `lk_vpx_settings` of `shim.c`, field for field.
@@ -156,7 +156,10 @@ unsafe impl Library for Vpx {
         // SAFETY: the caller's promise.
         unsafe { lk_vpx_encoder_set_rates(encoder, rates) }
     }
+}
 
+// SAFETY: the functions are those of `shim.c`.
+unsafe impl Decoding for Vpx {
     unsafe fn decoder_new(codec: Codec, threads: u32, out: *mut *mut c_void) -> i32 {
         // SAFETY: the caller's promise.
         unsafe { lk_vpx_decoder_new(u32::from(codec == Codec::Vp9), threads, out) }
