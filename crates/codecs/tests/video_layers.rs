@@ -81,6 +81,20 @@ fn film(config: &VideoEncoderConfig, keyframes: &[u32]) -> Vec<Frame> {
 
 /// Decodes the chosen frames, all of a picture at once; the pictures by index.
 fn show(codec: Codec, frames: &[Frame], chosen: &BTreeSet<usize>) -> BTreeMap<u32, I420Picture> {
+    let shown = try_to_show(codec, frames, chosen).into_iter();
+    shown
+        .map(|(index, result)| match result {
+            Ok(Some(picture)) => (index, picture),
+            Ok(None) => panic!("{codec} picture {index} shows nothing"),
+            Err(error) => panic!("{codec} picture {index}: {error}"),
+        })
+        .collect()
+}
+
+type Shown = Result<Option<I420Picture>, VideoCodecError>;
+
+/// The same, where what was chosen may lack what it refers to.
+fn try_to_show(codec: Codec, frames: &[Frame], chosen: &BTreeSet<usize>) -> BTreeMap<u32, Shown> {
     let mut decoder = video::decoder(codec).unwrap();
     let mut payloads: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
     for index in chosen {
@@ -93,11 +107,8 @@ fn show(codec: Codec, frames: &[Frame], chosen: &BTreeSet<usize>) -> BTreeMap<u3
     let mut out = BTreeMap::new();
     for (index, payload) in payloads {
         let mut shown = I420Picture::default();
-        match decoder.decode(&payload, &mut shown) {
-            Ok(true) => drop(out.insert(index, shown)),
-            Ok(false) => panic!("{codec} picture {index} shows nothing"),
-            Err(error) => panic!("{codec} picture {index}: {error}"),
-        }
+        let result = decoder.decode(&payload, &mut shown);
+        out.insert(index, result.map(|one| one.then_some(shown)));
     }
     out
 }
@@ -163,6 +174,44 @@ fn each_layer_decodes_from_what_it_refers_to_and_nothing_else() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn what_is_said_to_be_referred_to_is_referred_to() {
+    for (codec, mode) in modes() {
+        let simulcast = mode.inter_layer == InterLayer::Never;
+        if mode.temporal_layers < 3 || mode.shifted || simulcast {
+            continue;
+        }
+        let frames = film(&layered(codec, mode), &[]);
+        let top = mode.spatial_layers - 1;
+        let whole = show(codec, &frames, &up_to(mode, &frames, top));
+        // Of every four pictures the third is in the middle layer, and the fourth refers to it.
+        let without = up_to(mode, &frames, top)
+            .into_iter()
+            .filter(|index| frames[*index].1.layer.temporal != 1)
+            .collect();
+        let shown = try_to_show(codec, &frames, &without);
+        let of = |temporal: u8| {
+            frames.iter().filter_map(move |(picture, frame)| {
+                let layer = &frame.layer;
+                (layer.spatial == top && layer.temporal == temporal).then_some(*picture)
+            })
+        };
+        let mut others = 0;
+        for middle in of(1) {
+            // The last picture of the film may be of the middle layer, and the rate control may drop the one after it.
+            let Some(after) = of(2).find(|picture| *picture == middle + 1) else {
+                continue;
+            };
+            assert!(
+                shown[&after].as_ref().ok().and_then(Option::as_ref) != Some(&whole[&after]),
+                "{codec} {mode}: picture {after} needs nothing of picture {middle}"
+            );
+            others += 1;
+        }
+        assert!(others >= 2, "{codec} {mode}: {others} pictures");
     }
 }
 

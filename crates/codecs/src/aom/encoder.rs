@@ -2,7 +2,6 @@
 
 use lk_types::{Codec, EncodedVideo, I420View, InterLayer};
 
-use super::overshoot::Overshoot;
 use super::sys::{Aom, Packet, Settings, Structure};
 use crate::shim::{Encoder, Library, Rates};
 use crate::video::layers::{LayerPlan, Layers, scaling};
@@ -20,9 +19,6 @@ pub(crate) struct Av1Encoder {
     clock: Clock,
     layers: Layers,
     packets: Vec<Packet>,
-    /// What is wanted; what libaom is told may be less.
-    wanted: VideoRates,
-    overshoot: Overshoot,
 }
 
 impl Av1Encoder {
@@ -46,7 +42,7 @@ impl Av1Encoder {
                 10
             },
             screen: u32::from(config.screen),
-            // See `overshoot.rs`.
+            // It would drop each layer of a picture by itself, the highest ones most.
             drop_threshold: if mode.spatial_layers > 1 { 0 } else { 30 },
             min_quantizer: 10,
             max_quantizer: if mode.spatial_layers > 1 { 63 } else { 56 },
@@ -63,21 +59,13 @@ impl Av1Encoder {
             config: *config,
             inner: Encoder::new(
                 &settings,
-                &rates(&config.rates(), config, 1.0),
+                &told(&config.rates(), config),
                 (settings.width, settings.height),
             )?,
             clock: Clock::new(config.framerate),
             layers: Layers::new(mode),
             packets: Vec::new(),
-            wanted: config.rates(),
-            overshoot: Overshoot::new(),
         })
-    }
-
-    fn tell_rates(&mut self) -> Result<(), VideoCodecError> {
-        let part = self.overshoot.factor();
-        self.inner
-            .set_rates(&rates(&self.wanted, &self.config, part))
     }
 
     /// A spatial layer's size: libaom rounds those below the highest up to even ones.
@@ -94,15 +82,8 @@ impl Av1Encoder {
     }
 }
 
-/// What libaom is told: so much of the rates.
-fn rates(rates: &VideoRates, config: &VideoEncoderConfig, part: f64) -> Rates {
-    let scale = |bitrate: u64| (bitrate as f64 * part) as u64;
-    let told = VideoRates {
-        bitrate: scale(rates.bitrate),
-        spatial_bitrates: rates.spatial_bitrates.map(|layers| layers.map(scale)),
-        ..*rates
-    };
-    let (total, layer) = layer_kilobits(&told, config.mode);
+fn told(rates: &VideoRates, config: &VideoEncoderConfig) -> Rates {
+    let (total, layer) = layer_kilobits(rates, config.mode);
     Rates {
         total,
         layer,
@@ -143,12 +124,6 @@ impl VideoEncoder for Av1Encoder {
             let Some(packet) = packet else { break };
             self.packets.push(packet);
         }
-        let bytes = self.packets.iter().map(|one| one.payload.len()).sum();
-        let duration = self.clock.duration();
-        let layered = self.config.mode.spatial_layers * self.config.mode.temporal_layers > 1;
-        if layered && self.overshoot.count(bytes, duration, self.wanted.total()) {
-            self.tell_rates()?;
-        }
         let count = self.packets.len();
         if count == 0 {
             // Dropped: the next picture takes its place in the structure.
@@ -176,9 +151,7 @@ impl VideoEncoder for Av1Encoder {
         rates.check()?;
         self.clock.set_framerate(rates.framerate);
         self.layers.set_active(rates.active(self.config.mode));
-        self.wanted = *rates;
-        self.overshoot.restart();
-        self.tell_rates()
+        self.inner.set_rates(&told(rates, &self.config))
     }
 
     fn implementation(&self) -> &'static str {

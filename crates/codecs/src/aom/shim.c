@@ -234,7 +234,14 @@ static int32_t set_structure(lk_aom_encoder *self, const lk_aom_structure *struc
     config.ref_idx[names[i]] = structure->reference[i];
     config.reference[names[i]] = 1;
   }
-  for (unsigned slot = 0; slot < 8; slot++) config.refresh[slot] = (structure->update >> slot) & 1;
+  // libaom replaces only buffers that have a name. (A keyframe replaces all.)
+  const int free_names[5] = {1, 2, 4, 5, 6};
+  unsigned used = 0;
+  for (int slot = 0; slot < 8; slot++) {
+    if (((structure->update >> slot) & 1) == 0) continue;
+    config.refresh[slot] = 1;
+    if (used < 5) config.ref_idx[free_names[used++]] = slot;
+  }
   TRY(aom_codec_control(&self->codec, AV1E_SET_SVC_LAYER_ID, &id));
   TRY(aom_codec_control(&self->codec, AV1E_SET_SVC_REF_FRAME_CONFIG, &config));
   return AOM_CODEC_OK;
