@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Key frames of a stream are at least this far apart: wishes come from every receiver at once. Not more, because the
-/// first viewer's wish follows the stream's first picture closely.
+/// Key frames of a stream are at least this far apart: wishes come from every receiver at once.
 const SPACING: Duration = Duration::from_millis(100);
 
 /// What is known of a stream's key frames.
@@ -11,6 +10,9 @@ const SPACING: Duration = Duration::from_millis(100);
 pub(super) struct KeyFrames {
     wanted: bool,
     last: Option<Instant>,
+    /// None was sent but the one that the stream began with, and that may have come too early: LiveKit's server passes on
+    /// what follows a stream's first packet, and wishes for a key frame of it at once. That wish does not wait.
+    beginning: bool,
     /// The stream comes back after a time in which nobody wanted it.
     returning: bool,
     /// When the second key frame of a stream that came back is due.
@@ -22,6 +24,7 @@ impl KeyFrames {
     pub(super) fn new() -> Self {
         Self {
             wanted: true,
+            beginning: true,
             ..Self::default()
         }
     }
@@ -51,12 +54,14 @@ impl KeyFrames {
             self.repeat = None;
             self.wanted = true;
         }
-        self.wanted && self.last.is_none_or(|last| captured >= last + SPACING)
+        let spaced = |last| self.beginning || captured >= last + SPACING;
+        self.wanted && self.last.is_none_or(spaced)
     }
 
     /// A key frame was sent of what was captured then.
     pub(super) fn sent(&mut self, captured: Instant) {
         self.wanted = false;
+        self.beginning &= self.last.is_none();
         self.last = Some(captured);
         if std::mem::take(&mut self.returning) {
             self.repeat = Some(captured + SPACING);
@@ -98,6 +103,16 @@ mod tests {
         keyframes.want();
         keyframes.want();
         assert_eq!(made(&mut keyframes, start, 10, 11), [13]);
+    }
+
+    #[test]
+    fn the_first_wish_is_granted_at_once_and_those_after_it_are_not() {
+        let (mut keyframes, start) = (KeyFrames::new(), Instant::now());
+        assert_eq!(made(&mut keyframes, start, 1, 0), [0]);
+        keyframes.want();
+        assert_eq!(made(&mut keyframes, start, 1, 1), [1]);
+        keyframes.want();
+        assert_eq!(made(&mut keyframes, start, 10, 2), [4]);
     }
 
     #[test]
