@@ -22,6 +22,7 @@ sys.path[1:1] = [str(Path(__file__).resolve().parents[2] / "tests" / "python")]
 import basics  # noqa: E402
 import data  # noqa: E402
 import reactions  # noqa: E402
+import sound  # noqa: E402
 import video  # noqa: E402
 from lkhost.driver import PeerError  # noqa: E402
 from lkhost.server import Server  # noqa: E402
@@ -40,6 +41,7 @@ def main() -> None:
         **video.measures(),
         **data.measures(),
         **reactions.measures(),
+        **sound.measures(),
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
