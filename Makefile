@@ -21,7 +21,7 @@ test: ## every check, from formatting to real rooms (STAGES="rust python" runs o
 
 build: ## the release library, stripped; prints its path and size
 	@scripts/setup.sh build
-	# Alone: with other kinds of library beside it, cargo leaves link-time optimisation out, which is a tenth of its size.
+	@# Alone: with other kinds of library beside it, cargo leaves link-time optimisation out, which is a tenth of its size.
 	cargo rustc --locked --release -p livekit-ffi --lib --crate-type cdylib
 	@echo "$(TARGET)/release/liblivekit_ffi.so  $$(stat -c %s $(TARGET)/release/liblivekit_ffi.so | numfmt --to=si --suffix=B)"
 
