@@ -121,8 +121,8 @@ impl Engine {
         if !self.bandwidth.take_request(self.now) {
             return None;
         }
-        let (transport, source, destination) = self.requests.route()?;
-        if transport != Transport::Udp {
+        let route = self.requests.route()?;
+        if route.0 != Transport::Udp {
             return None;
         }
         let plan = self.plan.as_ref()?;
@@ -131,14 +131,7 @@ impl Engine {
         let (id, payload) = self.checks.write(&names, &theirs.pwd)?;
         self.bandwidth.requested(id, payload.len(), self.now);
         self.traffic.asked(self.now);
-        self.transport.packets_sent += 1;
-        self.transport.bytes_sent += payload.len() as u64;
-        Some(Transmit {
-            transport,
-            source,
-            destination,
-            payload,
-        })
+        Some(self.own_datagram(route, payload))
     }
 
     /// Whether a datagram is the answer to a check of ours, which is taken then.

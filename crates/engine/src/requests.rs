@@ -64,7 +64,7 @@ impl Engine {
 
     /// A request that is due by [`Self::request_deadline`]; `None` where it was given up.
     pub(crate) fn next_request(&mut self) -> Option<Transmit> {
-        let (transport, source, destination) = self.requests.route?;
+        let route = self.requests.route?;
         // An answer waits in the queue, too: asked again sooner, the server would send it twice into it.
         let rtt = self.pair.and_then(|pair| pair.current_rtt);
         let rtt = rtt.map(|rtt| rtt + self.requests.queue);
@@ -77,14 +77,23 @@ impl Engine {
         let srtcp = self.requests.srtcp.as_mut()?;
         let compound = nack::compound(self.requests.sender, media, &packets);
         let payload = srtcp.protect(&compound).ok()?;
+        Some(self.own_datagram(route, payload))
+    }
+
+    /// A datagram of our own for the way that is in use, which counts as the stack's do.
+    pub(crate) fn own_datagram(
+        &mut self,
+        (transport, source, destination): (Transport, SocketAddr, SocketAddr),
+        payload: Vec<u8>,
+    ) -> Transmit {
         self.transport.packets_sent += 1;
         self.transport.bytes_sent += payload.len() as u64;
-        Some(Transmit {
+        Transmit {
             transport,
             source,
             destination,
             payload,
-        })
+        }
     }
 
     /// A packet came in, as the stack opened it. What it repeats is given here where the stack drops that as too old.
