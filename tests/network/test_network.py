@@ -20,7 +20,7 @@ WIDE, NARROW = 3_000_000, 500_000
 # A queue longer than this hurts a conversation; and so long after a fall everything has followed.
 QUEUE_MS = 200
 SETTLING = 3.0
-# Steps of 100 ms with such a queue after a fall: none to five on a quiet machine, eight to eleven by the server's
+# Steps of 100 ms with such a queue after a fall: none to two on a quiet machine, eight to eleven by the server's
 # reports alone.
 LONG_STEPS = 8
 WIDTHS = [320, 640, 1280]

@@ -11,6 +11,17 @@ impl Bandwidth {
         self.clock.holds()
     }
 
+    /// Until when packets wait for an answer, where enough of them have left ahead of it for this rate, bit/s.
+    pub(crate) fn ahead_until(&self, rate: f64, now: Instant) -> Option<Instant> {
+        let late = self.clock.late_at().filter(|late| *late > now)?;
+        self.clock.is_ahead(rate).then_some(late)
+    }
+
+    /// What a round trip usually takes.
+    pub(crate) fn trip(&self) -> Duration {
+        self.clock.trip()
+    }
+
     /// Whether a request is to be made now; true once for each.
     pub(crate) fn take_request(&mut self, now: Instant) -> bool {
         self.clock.take_due(now)

@@ -10,18 +10,23 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::doubt::{Doubt, Shows};
 use super::hold::Hold;
 use super::trips::Trips;
 
-/// A request goes out with so many bytes of numbered packets, less than 3 % of them …
-const EVERY: usize = 4_000;
-/// … where they leave within this time (some 400 kbit/s); and requests are so far apart at least.
+/// A request goes out with so many bytes of numbered packets, some 5 % of them …
+const EVERY: usize = 2_500;
+/// … where they leave within this time (250 kbit/s); and requests are so far apart at least.
 const WITHIN: Duration = Duration::from_millis(80);
 const APART: Duration = Duration::from_millis(8);
+/// Packets leave ahead of an answer while they are no more than this share of what leaves until it usually comes, or than
+/// what leaves in so much more time.
+const AHEAD: f64 = 1.1;
+const LEAST_AHEAD: Duration = Duration::from_millis(4);
 /// While packets are held, answers show how the queue empties.
 const APART_HELD: Duration = Duration::from_millis(30);
 /// An answer may be so much later where a burst is on the way.
-const BURST: Duration = Duration::from_millis(60);
+const BURST: Duration = Duration::from_millis(30);
 /// A queue so short is none.
 const SHORT: Duration = Duration::from_millis(25);
 /// Requests that are older are forgotten, and more are not kept.
@@ -95,9 +100,9 @@ pub(super) struct Clock {
     excused: Option<Instant>,
     /// What was asked before then stood in a queue, and tells nothing of what is usual.
     released: Option<Instant>,
-    /// Nothing is late before something is answered that was asked since.
-    blind: bool,
-    /// The last hold ended because nothing was answered.
+    /// Whether what was asked since is answered in time is not known yet.
+    doubt: Option<Doubt>,
+    /// The last hold ended because nothing was answered: nothing is late before something is.
     silent: bool,
     /// A burst leaves until then.
     burst: Option<Instant>,
@@ -119,6 +124,11 @@ impl Clock {
     /// When an answer came last.
     pub(super) fn heard(&self) -> Option<Instant> {
         self.latest.map(|answered| answered.at)
+    }
+
+    /// What a round trip usually takes; nothing where that is not known.
+    pub(super) fn trip(&self) -> Duration {
+        self.trips.usual()
     }
 
     /// A packet left.
@@ -187,17 +197,15 @@ impl Clock {
         if self.hold.is_some() {
             self.answered_in_hold(answered);
         } else if self.released.is_none_or(|since| request.at >= since) {
-            if std::mem::take(&mut self.blind) && answered.is_late() {
-                // Little of ours was in its way: what it took is what the path takes now.
-                self.trips.anew(answered.trip());
-                self.verdict = Some(Verdict::AnotherWay);
-            }
-            if !request.in_burst {
+            self.silent = false;
+            self.answered_in_doubt(answered);
+            let excused = self.excused.is_some_and(|excused| now < excused);
+            if self.doubt.is_none() && !request.in_burst && !excused {
                 self.trips.learn(answered.trip());
             }
         } else if answered.is_late() && std::mem::take(&mut self.silent) {
             // Answers do come: it was too early to go on.
-            self.blind = false;
+            self.doubt = None;
         }
         Some(answered.trip())
     }
@@ -217,6 +225,26 @@ impl Clock {
         for _ in self.under_way.drain(..requests) {
             self.lost += (1.0 - self.lost) * LOSS_GAIN;
         }
+    }
+
+    /// Whether as much has left behind the oldest request as leaves at `rate`, bit/s, until it is answered if nothing is in
+    /// its way: a little later is soon enough for more.
+    pub(super) fn is_ahead(&self, rate: f64) -> bool {
+        let Some(oldest) = self.oldest() else {
+            return false;
+        };
+        let behind = (self.left - oldest.before) as f64 * 8.0;
+        // Not by the shortest: packets would wait here for a queue that the path's reports do not show then.
+        let usual = self.trips.usual();
+        let least = if oldest.in_burst { BURST } else { LEAST_AHEAD };
+        behind > rate * (usual + least).max(usual.mul_f64(AHEAD)).as_secs_f64()
+    }
+
+    /// Whether every request was answered that should have been by now, as far as any are.
+    pub(super) fn is_heard(&self, now: Instant) -> bool {
+        let answers = self.trips.is_known() && !self.silent;
+        let waits = |oldest: &Request| now > oldest.at + self.trips.usual();
+        !(answers && self.oldest().is_some_and(waits))
     }
 
     /// When [`Self::advance`] wants to be called, or a request is due.
@@ -277,7 +305,7 @@ impl Clock {
         }
         let under_way = (self.left - answered.request.before) as f64 * 8.0;
         let trip = self.trips.least() + SHORT;
-        if let Some(rate) = hold.busy(answered)
+        if let Some(rate) = hold.busy(answered, self.trips.least())
             && under_way <= rate * trip.as_secs_f64()
         {
             self.judge_at_end(&hold, now);
@@ -288,10 +316,28 @@ impl Clock {
         }
     }
 
-    fn release(&mut self, now: Instant, blind: bool) {
+    fn answered_in_doubt(&mut self, answered: Answered) {
+        let Some(doubt) = &mut self.doubt else { return };
+        if !answered.is_late() {
+            self.doubt = None;
+            return;
+        }
+        match doubt.late(answered.trip(), answered.at) {
+            Shows::Nothing => {}
+            // The next late answer is looked at as always.
+            Shows::Queue => self.doubt = None,
+            Shows::AnotherWay(trip) => {
+                self.trips.anew(trip);
+                self.verdict = Some(Verdict::AnotherWay);
+                self.doubt = None;
+            }
+        }
+    }
+
+    fn release(&mut self, now: Instant, arrived: bool) {
         self.hold = None;
         self.released = Some(now);
-        self.blind = blind;
+        self.doubt = arrived.then(Doubt::default);
         self.silent = false;
         self.stretch = None;
     }
@@ -310,11 +356,16 @@ impl Clock {
     }
 
     /// When the oldest request that counts is late.
-    fn late_at(&self) -> Option<Instant> {
-        if self.blind || !self.trips.is_known() {
+    pub(super) fn late_at(&self) -> Option<Instant> {
+        if self.silent || !self.trips.is_known() {
             return None;
         }
-        let late = self.oldest()?.late;
+        let oldest = self.oldest()?;
+        let usual = oldest.late.saturating_duration_since(oldest.at);
+        let more = self
+            .doubt
+            .map_or(Duration::ZERO, |doubt| doubt.allows(usual));
+        let late = oldest.late + more;
         Some(self.excused.map_or(late, |excused| late.max(excused)))
     }
 

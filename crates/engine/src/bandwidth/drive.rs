@@ -113,7 +113,17 @@ impl Engine {
         }
         let probe = self.steering.probe().map(|(rate, _)| rate as f64);
         let paced = self.bandwidth.paced() as f64;
-        while let Some((ssrc, packet)) = self.gate.pop(paced, probe, self.now) {
+        let trip = self.bandwidth.trip();
+        loop {
+            let rate = self.gate.rate(paced, probe, trip);
+            let ahead = self.bandwidth.ahead_until(rate.usual, self.now);
+            self.gate.wait(ahead);
+            if ahead.is_some() {
+                break;
+            }
+            let Some((ssrc, packet)) = self.gate.pop(rate.now, self.now) else {
+                break;
+            };
             // A source that was taken away meanwhile has nothing to send.
             if let Some(stream) = self.rtc.direct_api().stream_tx(&convert::ssrc(ssrc)) {
                 stream.write_rtp(packet);

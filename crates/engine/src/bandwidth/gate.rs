@@ -12,9 +12,13 @@ use str0m::rtp::RtpWrite;
 
 /// What may leave within this time leaves together.
 const TOGETHER: Duration = Duration::from_millis(4);
-/// Packets leave so much faster than they came of late: an ordinary picture takes some half of the time until the next …
+/// Packets leave so much faster than they came of late: an ordinary picture takes some half of the time until the next
+/// …
 const FASTER: f64 = 1.7;
-/// … and key pictures this time, where the path lets them through so fast. Seconds.
+/// … or most of it, where a round trip takes so long.
+const FASTER_FAR: f64 = 1.15;
+const FAR: Duration = Duration::from_millis(20);
+/// Key pictures take this time, where the path lets them through so fast. Seconds.
 const SPREAD: f64 = 0.05;
 /// What comes is measured over this. Seconds.
 const LATELY: f64 = 0.25;
@@ -28,6 +32,14 @@ const LONGEST: f64 = 2.0;
 struct Waiting {
     packet: RtpWrite,
     bytes: usize,
+}
+
+/// How fast packets leave, bit/s.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    pub(crate) now: f64,
+    /// The same without what pictures take at once.
+    pub(crate) usual: f64,
 }
 
 /// Packets that wait, source by source.
@@ -44,6 +56,8 @@ pub(crate) struct Gate {
     /// When everything that left before has had its time; none before anything left.
     free: Option<Instant>,
     held: bool,
+    /// Nothing leaves before then.
+    waits: Option<Instant>,
 }
 
 impl Gate {
@@ -67,14 +81,25 @@ impl Gate {
         self.spread = self.spread.max(self.bytes as f64 * 8.0 / SPREAD);
     }
 
-    /// A packet that may leave now, at `paced` bit/s at most and, where something is wanted to fill a probe with, at `probe`
-    /// bit/s at least.
-    pub(crate) fn pop(
-        &mut self,
-        paced: f64,
-        probe: Option<f64>,
-        now: Instant,
-    ) -> Option<(Ssrc, RtpWrite)> {
+    /// How fast packets leave, bit/s: at `paced` at most and, where something is wanted to fill a probe with, at `probe` at
+    /// least. `trip` is what a round trip takes: where that is long, pictures take more of the time until the next, so that
+    /// no more of one has left before anything is heard of it.
+    pub(crate) fn rate(&self, paced: f64, probe: Option<f64>, trip: Duration) -> Rate {
+        let far = trip.as_secs_f64() / FAR.as_secs_f64();
+        let faster = FASTER - (FASTER - FASTER_FAR) * far.min(1.0);
+        let least = probe
+            .unwrap_or(0.0)
+            .max(self.bytes as f64 * 8.0 / LONGEST)
+            .max(1.0);
+        let came = self.came / LATELY;
+        Rate {
+            now: (came * faster).max(self.spread).min(paced).max(least),
+            usual: came.min(paced).max(least),
+        }
+    }
+
+    /// A packet that may leave now, at `rate` bit/s.
+    pub(crate) fn pop(&mut self, rate: f64, now: Instant) -> Option<(Ssrc, RtpWrite)> {
         if self.held || self.free.is_some_and(|free| free >= now + TOGETHER) {
             return None;
         }
@@ -83,12 +108,6 @@ impl Gate {
         if !queue.is_empty() {
             self.sources.push_back((ssrc, queue));
         }
-        let rate = (self.came / LATELY * FASTER)
-            .max(self.spread)
-            .min(paced)
-            .max(probe.unwrap_or(0.0))
-            .max(self.bytes as f64 * 8.0 / LONGEST)
-            .max(1.0);
         let takes = Duration::from_secs_f64(waiting.bytes as f64 * 8.0 / rate);
         self.free = Some(self.free.map_or(now, |free| free.max(now)) + takes);
         self.bytes -= waiting.bytes;
@@ -104,11 +123,13 @@ impl Gate {
             return None;
         }
         // From then on some may leave together, not one each time.
-        Some(
-            self.free
-                .filter(|free| *free >= now + TOGETHER)
-                .unwrap_or(now),
-        )
+        let free = self.free.filter(|free| *free >= now + TOGETHER);
+        Some(free.max(self.waits).unwrap_or(now))
+    }
+
+    /// Holds everything back until then, if something is to wait.
+    pub(crate) fn wait(&mut self, until: Option<Instant>) {
+        self.waits = until;
     }
 
     /// Holds everything back, or lets it go on. Whether it was held before.
@@ -153,12 +174,48 @@ mod tests {
         for passed in 0..milliseconds {
             let now = start + Duration::from_millis(passed);
             if gate.deadline(now).is_some_and(|at| at <= now) {
-                while let Some((ssrc, _)) = gate.pop(paced, None, now) {
+                while let Some((ssrc, _)) = pop(gate, paced, None, now) {
                     left.push((passed, ssrc.0));
                 }
             }
         }
         left
+    }
+
+    /// What may leave now where round trips take no time.
+    fn pop(
+        gate: &mut Gate,
+        paced: f64,
+        probe: Option<f64>,
+        now: Instant,
+    ) -> Option<(Ssrc, RtpWrite)> {
+        gate.pop(gate.rate(paced, probe, Duration::ZERO).now, now)
+    }
+
+    #[test]
+    fn a_picture_takes_longer_where_a_round_trip_does() {
+        let mut gate = Gate::default();
+        fill(&mut gate, 10);
+        let [near, far] =
+            [0, 40].map(|trip| gate.rate(f64::MAX, None, Duration::from_millis(trip)));
+        assert!(
+            near.usual == far.usual && near.now >= far.now,
+            "{near:?} {far:?}"
+        );
+        gate.spread = 0.0;
+        let far = gate.rate(f64::MAX, None, Duration::from_millis(40));
+        assert!((1.1..1.2).contains(&(far.now / far.usual)), "{far:?}");
+    }
+
+    #[test]
+    fn packets_wait_for_an_answer_that_is_to_come() {
+        let (mut gate, now) = (Gate::default(), lk_testkit::start());
+        fill(&mut gate, 10);
+        let late = now + Duration::from_millis(20);
+        gate.wait(Some(late));
+        assert_eq!(gate.deadline(now), Some(late));
+        gate.wait(None);
+        assert_eq!(gate.deadline(now), Some(now));
     }
 
     #[test]
@@ -174,7 +231,7 @@ mod tests {
                 }
             }
             for _ in 0..33 {
-                while gate.pop(WIDE, None, now).is_some() {
+                while pop(&mut gate, WIDE, None, now).is_some() {
                     took = now - pushed;
                 }
                 now += Duration::from_millis(1);
@@ -184,7 +241,7 @@ mod tests {
         (0..100).for_each(|number| gate.push(Ssrc(1), packet(number), 1_000));
         let pushed = now;
         while gate.bytes() > 0 {
-            while gate.pop(WIDE, None, now).is_some() {}
+            while pop(&mut gate, WIDE, None, now).is_some() {}
             now += Duration::from_millis(1);
         }
         assert!((40..=55).contains(&(now - pushed).as_millis()));
@@ -201,8 +258,13 @@ mod tests {
         let mut gate = Gate::default();
         fill(&mut gate, 10);
         assert!(
-            gate.pop(1_000_000.0, Some(8_000_000.0), lk_testkit::start())
-                .is_some()
+            pop(
+                &mut gate,
+                1_000_000.0,
+                Some(8_000_000.0),
+                lk_testkit::start()
+            )
+            .is_some()
         );
         assert!(gate.deadline(lk_testkit::start()) < Some(lk_testkit::start() + TOGETHER));
     }

@@ -84,8 +84,9 @@ impl Hold {
     }
 
     /// How fast what was sent arrives, bit/s, by the late answers up to `latest`: all the time between them, the narrowest
-    /// place had something to do. Without a bound where they came as fast as they were asked for.
-    pub(super) fn busy(&self, latest: Answered) -> Option<f64> {
+    /// place had something to do. Without a bound where they came as fast as they were asked for. `trip` is the path's own
+    /// round trip.
+    pub(super) fn busy(&self, latest: Answered, trip: Duration) -> Option<f64> {
         let late = self.late?;
         let bytes = bytes_between(&late.request, &latest.request)?;
         let asked = latest.request.at.saturating_duration_since(late.request.at);
@@ -93,7 +94,17 @@ impl Hold {
         if came.mul_f64(NARROWER) < asked {
             return Some(f64::INFINITY);
         }
-        Some(rate(bytes, came))
+        // An answer that came late for another reason too makes the ones after it look fast.
+        let whole = self.whole(latest, trip).unwrap_or(f64::INFINITY);
+        Some(rate(bytes, came).min(whole))
+    }
+
+    /// How fast what was sent arrives, from the moment on when the first late answer could have come.
+    fn whole(&self, latest: Answered, trip: Duration) -> Option<f64> {
+        let (before, late) = (self.before?, self.late?);
+        let bytes = bytes_between(&before.request, &latest.request)?;
+        let since = before.at.max(late.request.began + trip);
+        Some(rate(bytes, latest.at.saturating_duration_since(since)))
     }
 
     /// The same as far as it can be known at all: by what did not arrive, too. `next` should have been answered next, and
@@ -105,12 +116,6 @@ impl Hold {
         trip: Duration,
         now: Instant,
     ) -> Option<f64> {
-        let first = || {
-            let (before, late) = (self.before?, self.late?);
-            let bytes = bytes_between(&before.request, &late.request)?;
-            let since = before.at.max(late.request.began + trip);
-            Some(rate(bytes, late.at.saturating_duration_since(since)))
-        };
         // No more than this can have come, or it would be answered.
         let missing = || {
             let (latest, next) = (latest?, next?);
@@ -118,7 +123,10 @@ impl Hold {
             let since = latest.at.max(next.began + trip);
             Some(rate(bytes, now.saturating_duration_since(since)))
         };
-        let answered = latest.and_then(|latest| self.busy(latest)).or_else(first);
+        let answered = latest.and_then(|latest| {
+            self.busy(latest, trip)
+                .or_else(|| self.whole(self.late?, trip))
+        });
         [answered, missing()].into_iter().flatten().reduce(f64::min)
     }
 }

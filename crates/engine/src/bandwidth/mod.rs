@@ -7,12 +7,14 @@
 
 mod answers;
 mod clock;
+mod doubt;
 mod drive;
 mod gate;
 mod hold;
 mod path;
 mod probe;
 mod reports;
+mod standing;
 mod steering;
 mod trips;
 
@@ -176,6 +178,8 @@ impl Bandwidth {
         // Answers to our own requests show that it is the reports alone that are late, and a hold has its own end.
         let heard = self.clock.heard();
         let alive = self.clock.holds() || heard.is_some_and(|heard| now < heard + ALIVE);
+        // A probe cannot be stopped: none begins where the path may have become narrow.
+        let probes = !self.clock.holds() && self.clock.is_heard(now);
         let now = self.under_way.seconds(now);
         let rate = self.path.rate();
         if let Some(last) = self.last_report {
@@ -194,8 +198,10 @@ impl Bandwidth {
                 _ => {}
             }
         }
-        if self.began && self.silent.is_none() && self.path.is_clear() && !self.clock.holds() {
-            let probe = self.prober.due(rate, self.wanted, now);
+        if self.began && self.silent.is_none() && self.path.is_clear() && probes {
+            let probe = self
+                .prober
+                .due(rate, self.wanted, self.path.is_limited(), now);
             self.probing = probe.map(|rate| rate as u64).or(self.probing);
         }
     }

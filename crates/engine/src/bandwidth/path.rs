@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use super::reports::{Arrived, Report};
+use super::standing::Standing;
 
 /// A queue longer than this means that too much is sent …
 const OVER: f64 = 0.050;
@@ -58,6 +59,9 @@ const ANOTHER_CLOCK: f64 = 5.0;
 const LEAST: f64 = 80_000.0;
 const MOST: f64 = 100_000_000.0;
 
+/// A short queue that stays makes the rate less so often. Seconds.
+const EASED: f64 = 0.3;
+
 /// What a hold of packets may turn out to have been wrong about.
 #[derive(Clone, Copy, Debug)]
 struct Known {
@@ -94,6 +98,10 @@ pub(super) struct Path {
     doubtful: bool,
     /// What was sent before then met a queue that the rate has followed from already.
     followed: f64,
+    /// Since when there is a queue.
+    standing: Option<Standing>,
+    /// When a short queue made the rate less the last time.
+    eased: f64,
 }
 
 impl Path {
@@ -114,6 +122,8 @@ impl Path {
             before: None,
             doubtful: false,
             followed: f64::NEG_INFINITY,
+            standing: None,
+            eased: f64::NEG_INFINITY,
         }
     }
 
@@ -141,6 +151,7 @@ impl Path {
         for packet in &report.arrived {
             self.arrival(packet);
         }
+        self.stand(now);
         if report
             .arrived
             .last()
@@ -164,7 +175,7 @@ impl Path {
         } else if self.queue < CLEAR {
             self.grow(now);
         } else {
-            self.grown = now;
+            self.linger(now);
         }
     }
 
@@ -202,6 +213,20 @@ impl Path {
                 *nth < LATELY_PACKETS || packet.arrival - old.arrival <= LATELY
             });
         self.queue = lately.map(|(_, (_, queue))| *queue).fold(queue, f64::min);
+    }
+
+    /// Whether there is a queue that nothing changes.
+    fn stand(&mut self, now: f64) {
+        if self.queue < CLEAR {
+            self.standing = None;
+            return;
+        }
+        let (queue, rate) = (self.queue, self.rate);
+        let first = Standing::new(queue, rate, now);
+        if let Some(rate) = self.standing.get_or_insert(first).again(queue, rate, now) {
+            self.takes_longer();
+            self.rate = rate;
+        }
     }
 
     /// How fast packets arrived lately.
@@ -253,6 +278,20 @@ impl Path {
         let share = (1.0 - (self.queue - CLEAR) / EMPTIED).clamp(LEAST_SHARE, MOST_SHARE);
         let base = if narrow { arriving.min(limit) } else { limit };
         self.rate = self.rate.min(base * share).max(LEAST);
+    }
+
+    /// There is a short queue: where it stays, what is sent is as much as the path carries, and packets may wait in front of
+    /// it already.
+    fn linger(&mut self, now: f64) {
+        self.grown = now;
+        if self.standing.is_some_and(|queue| queue.lingers(now))
+            && now > self.eased + EASED
+            && let Some(arriving) = self.arriving()
+        {
+            self.eased = now;
+            self.limit = Some((arriving, now));
+            self.rate = self.rate.min(arriving * SHARE_AFTER).max(LEAST);
+        }
     }
 
     fn grow(&mut self, now: f64) {
@@ -320,6 +359,7 @@ impl Path {
         self.queue = 0.0;
         self.emptying = false;
         self.limit = None;
+        self.standing = None;
     }
 
     /// Packets go on although nothing was heard, not too slowly for reports of them: the next one tells whether it was the
@@ -402,6 +442,23 @@ mod tests {
         assert!(path.rate() >= before * 0.95, "{} of {before}", path.rate());
         steady(&mut path, 6.4);
         assert!(path.is_clear());
+    }
+
+    #[test]
+    fn a_queue_that_nothing_changes_is_none() {
+        let mut path = Path::new(RATE);
+        steady(&mut path, 5.0);
+        // The peer's clock is set forward, and what is sent follows the rate.
+        let mut sent = 5.0;
+        while sent < 8.5 {
+            let gap = BYTES as f64 * 8.0 / path.rate();
+            let arrived = (0..20)
+                .map(|number| packet(sent + f64::from(number) * gap, 0.04))
+                .collect();
+            sent += 20.0 * gap;
+            path.take(&Report { arrived, lost: 0 }, sent);
+        }
+        assert!(path.is_clear() && path.rate() > RATE / 2.0, "{path:?}");
     }
 
     #[test]

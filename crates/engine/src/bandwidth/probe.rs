@@ -15,11 +15,17 @@ const RELIED_ON: f64 = 0.9;
 const WORTH: f64 = 1.1;
 /// How far above the present rate a probe goes.
 const BEYOND: f64 = 2.0;
+/// … and where the path is known to be too narrow: its queue takes the rest.
+const BEYOND_LIMIT: f64 = 1.6;
 /// Slower than this a burst would last too long, bit/s.
 const LEAST_RATE: f64 = 300_000.0;
 /// How long nothing is probed after one that showed nothing, at first and at most, seconds.
 const PAUSE: f64 = 1.0;
 const LONGEST_PAUSE: f64 = 4.0;
+/// Where this many times the rate is all that is wanted, so long: the rate grows without probes, too, and a path that becomes
+/// narrow while one is on its way has a long queue. Seconds.
+const NEARLY: f64 = 1.5;
+const PAUSE_NEARLY: f64 = 10.0;
 /// A probe whose packets left too slowly to show anything is made again after this, seconds: the machine was busy, and
 /// nothing is known of the path.
 const AGAIN: f64 = 0.5;
@@ -31,6 +37,8 @@ const PATIENCE: f64 = 2.0;
 pub(super) struct Prober {
     pause: f64,
     next: f64,
+    /// When the last one began.
+    last: f64,
     /// When the one under way began, and its packets that arrived.
     began: Option<f64>,
     train: Vec<Arrived>,
@@ -41,13 +49,14 @@ impl Prober {
         Self {
             pause: PAUSE,
             next: f64::NEG_INFINITY,
+            last: f64::NEG_INFINITY,
             began: None,
             train: Vec::new(),
         }
     }
 
     /// The rate to probe at now, if it is time to. `wanted` is what could be sent at most.
-    pub(super) fn due(&mut self, rate: f64, wanted: f64, now: f64) -> Option<f64> {
+    pub(super) fn due(&mut self, rate: f64, wanted: f64, limited: bool, now: f64) -> Option<f64> {
         if let Some(began) = self.began
             && now > began + PATIENCE
         {
@@ -56,9 +65,14 @@ impl Prober {
         if self.began.is_some() || now < self.next || rate >= wanted {
             return None;
         }
+        if rate * NEARLY >= wanted && now < self.last + PAUSE_NEARLY {
+            return None;
+        }
         self.began = Some(now);
+        self.last = now;
         self.train.clear();
-        let beyond = (rate * BEYOND).min(wanted * WORTH);
+        let factor = if limited { BEYOND_LIMIT } else { BEYOND };
+        let beyond = (rate * factor).min(wanted * WORTH);
         Some(beyond.max(rate * WORTH).max(LEAST_RATE))
     }
 
@@ -181,7 +195,7 @@ mod tests {
     #[test]
     fn a_probe_that_left_too_slowly_is_made_again_soon() {
         let mut prober = Prober::new();
-        assert!(prober.due(500_000.0, 2_000_000.0, 0.0).is_some());
+        assert!(prober.due(500_000.0, 2_000_000.0, false, 0.0).is_some());
         let mut arrived = train(0.0, 400_000.0, 5_000_000.0);
         arrived.push(Arrived {
             sent: 0.2,
@@ -189,17 +203,24 @@ mod tests {
             bytes: 100,
         });
         assert_eq!(prober.take(&arrived, 500_000.0, 0.3), None);
-        assert_eq!(prober.due(500_000.0, 2_000_000.0, 0.7), None);
-        assert!(prober.due(500_000.0, 2_000_000.0, 0.9).is_some());
+        assert_eq!(prober.due(500_000.0, 2_000_000.0, false, 0.7), None);
+        assert!(prober.due(500_000.0, 2_000_000.0, false, 0.9).is_some());
         assert_eq!(prober.pause, PAUSE, "nothing was learned of the path");
     }
 
     #[test]
     fn a_probe_that_shows_nothing_new_is_followed_by_a_pause() {
         let mut prober = Prober::new();
-        assert_eq!(prober.due(500_000.0, 400_000.0, 0.0), None, "enough");
-        assert_eq!(prober.due(500_000.0, 2_000_000.0, 0.0), Some(1_000_000.0));
-        assert_eq!(prober.due(500_000.0, 2_000_000.0, 0.1), None, "under way");
+        assert_eq!(prober.due(500_000.0, 400_000.0, false, 0.0), None, "enough");
+        assert_eq!(
+            prober.due(500_000.0, 2_000_000.0, false, 0.0),
+            Some(1_000_000.0)
+        );
+        assert_eq!(
+            prober.due(500_000.0, 2_000_000.0, false, 0.1),
+            None,
+            "under way"
+        );
         let mut arrived = train(0.0, 1_000_000.0, 500_000.0);
         assert_eq!(prober.take(&arrived, 500_000.0, 0.2), None, "not over");
         arrived = vec![Arrived {
@@ -208,8 +229,8 @@ mod tests {
             bytes: 100,
         }];
         assert_eq!(prober.take(&arrived, 500_000.0, 0.3), None);
-        assert_eq!(prober.due(500_000.0, 2_000_000.0, 1.0), None);
-        assert!(prober.due(500_000.0, 2_000_000.0, 1.9).is_some());
+        assert_eq!(prober.due(500_000.0, 2_000_000.0, false, 1.0), None);
+        assert!(prober.due(500_000.0, 2_000_000.0, false, 1.9).is_some());
         arrived = train(1.9, 1_000_000.0, 5_000_000.0);
         arrived.push(Arrived {
             sent: 2.1,
@@ -217,6 +238,9 @@ mod tests {
             bytes: 100,
         });
         assert!(prober.take(&arrived, 500_000.0, 2.2).is_some());
-        assert!(prober.due(900_000.0, 2_000_000.0, 2.2).is_some(), "at once");
+        assert!(
+            prober.due(900_000.0, 2_000_000.0, false, 2.2).is_some(),
+            "at once"
+        );
     }
 }

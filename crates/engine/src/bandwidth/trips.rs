@@ -60,10 +60,15 @@ impl Trips {
         smallest.unwrap_or_default()
     }
 
+    /// What most take.
+    pub(super) fn usual(&self) -> Duration {
+        let usual = self.usual.map_or(0.0, |(usual, _)| usual);
+        Duration::from_secs_f64(usual).max(self.least())
+    }
+
     /// The longest one that is not late.
     pub(super) fn longest(&self) -> Duration {
-        let usual = self.usual.map_or(0.0, |(usual, _)| usual);
-        Duration::from_secs_f64(usual).max(self.least()) + self.margin()
+        self.usual() + self.margin()
     }
 
     /// How much later than usual is not late.

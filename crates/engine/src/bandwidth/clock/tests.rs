@@ -131,7 +131,7 @@ fn nothing_is_asked_where_little_is_sent() {
     let mut clock = Clock::default();
     for passed in 0..5_000 {
         let now = start() + Duration::from_millis(passed);
-        clock.sent(true, 40, now);
+        clock.sent(true, 30, now);
         clock.sent(false, 1_000, now);
         assert!(!clock.take_due(now), "after {passed} ms");
     }
