@@ -166,7 +166,8 @@ pub(crate) fn section<'a>(sdp: &'a str, mid: &str) -> Vec<&'a str> {
 
 /// A description under `tests/golden/sdp/`.
 pub(crate) fn golden(name: &str) -> String {
-    let path = format!("{}/tests/golden/sdp/{name}.sdp", env!("CARGO_MANIFEST_DIR"));
+    // Cargo runs tests in their package's folder.
+    let path = format!("tests/golden/sdp/{name}.sdp");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     // Golden files are kept with LF for readability; on the wire lines end in CR LF.
     text.replace("\r\n", "\n").replace('\n', "\r\n")
