@@ -44,4 +44,6 @@ def test_pictures_arrive_in_order_and_look_right(pair, codec, simulcast):
     assert sorted(one["psnr"] for one in best)[len(best) // 2] >= 30
     assert max(one["colours"] for one in best) <= 12
     stamps = [one["timestamp_us"] for one in seen]
-    assert stamps == sorted(set(stamps))
+    assert stamps == sorted(stamps)
+    # The same picture has the same time.
+    assert len(stamps) - len(set(stamps)) <= twice, f"{stamps} of {numbers}"
