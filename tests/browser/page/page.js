@@ -147,14 +147,19 @@ const page = (() => {
       return measure(image, place.width, place.height, place.left, place.top);
     },
 
-    /** The loudest frequency (Hz) of a track and its level (dB), once there is anything to hear. */
+    /** The loudest frequency (Hz) of a track and its level (dB), once there is anything to hear and it does not become louder. */
     async hear(name) {
       const { analyser, context } = await named(name);
       const bins = new Float32Array(analyser.frequencyBinCount);
+      let before = -Infinity;
       return until(() => `sound of ${name}`, () => {
         analyser.getFloatFrequencyData(bins);
         const at = bins.indexOf(Math.max(...bins));
-        return bins[at] > -60 && { frequency: (at * context.sampleRate) / analyser.fftSize, level: bins[at] };
+        const level = bins[at];
+        // While it becomes louder the analyser still has the silence before it, whose end is no tone.
+        const steady = level > -60 && level < before + 1;
+        before = level;
+        return steady && { frequency: (at * context.sampleRate) / analyser.fftSize, level };
       });
     },
 
