@@ -22,7 +22,7 @@ QUEUE_MS = 200
 SETTLING = 3.0
 # Steps of 100 ms with such a queue after a fall: none to two on a quiet machine, eight to eleven by the server's
 # reports alone.
-LONG_STEPS = 8
+LONG_STEPS = 6
 WIDTHS = [320, 640, 1280]
 
 

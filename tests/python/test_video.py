@@ -45,5 +45,5 @@ def test_pictures_arrive_in_order_and_look_right(pair, codec, simulcast):
     assert max(one["colours"] for one in best) <= 12
     stamps = [one["timestamp_us"] for one in seen]
     assert stamps == sorted(stamps)
-    # The same picture has the same time.
-    assert len(stamps) - len(set(stamps)) <= twice, f"{stamps} of {numbers}"
+    # The same picture of another layer has the same time; a misread number is no reason.
+    assert len(stamps) - len(set(stamps)) <= int(simulcast), f"{stamps} of {numbers}"

@@ -12,8 +12,7 @@ use str0m::rtp::RtpWrite;
 
 /// What may leave within this time leaves together.
 const TOGETHER: Duration = Duration::from_millis(4);
-/// Packets leave so much faster than they came of late: an ordinary picture takes some half of the time until the next
-/// …
+/// Packets leave so much faster than they came of late: an ordinary picture takes half of the time until the next one …
 const FASTER: f64 = 1.7;
 /// … or most of it, where a round trip takes so long.
 const FASTER_FAR: f64 = 1.15;

@@ -58,7 +58,6 @@ const ANOTHER_CLOCK: f64 = 5.0;
 /// Bounds, bit/s.
 const LEAST: f64 = 80_000.0;
 const MOST: f64 = 100_000_000.0;
-
 /// A short queue that stays makes the rate less so often. Seconds.
 const EASED: f64 = 0.3;
 
