@@ -14,15 +14,14 @@ use super::doubt::{Doubt, Shows};
 use super::hold::Hold;
 use super::trips::Trips;
 
-/// A request goes out with so many bytes of numbered packets, some 5 % of them …
-const EVERY: usize = 2_500;
+/// A request goes out with so many bytes of numbered packets, some 6 % of them …
+const EVERY: usize = 2_000;
 /// … where they leave within this time (250 kbit/s); and requests are so far apart at least.
-const WITHIN: Duration = Duration::from_millis(80);
-const APART: Duration = Duration::from_millis(8);
-/// Packets leave ahead of an answer while they are no more than this share of what leaves until it usually comes, or than
-/// what leaves in so much more time.
-const AHEAD: f64 = 1.1;
-const LEAST_AHEAD: Duration = Duration::from_millis(4);
+const WITHIN: Duration = Duration::from_millis(64);
+const APART: Duration = Duration::from_millis(5);
+/// Packets wait for an answer that is so many times the usual difference later than usual, and by this time at least.
+const OVERDUE: f64 = 1.5;
+const LEAST_OVERDUE: Duration = Duration::from_millis(2);
 /// While packets are held, answers show how the queue empties.
 const APART_HELD: Duration = Duration::from_millis(30);
 /// An answer may be so much later where a burst is on the way.
@@ -104,6 +103,8 @@ pub(super) struct Clock {
     doubt: Option<Doubt>,
     /// The last hold ended because nothing was answered: nothing is late before something is.
     silent: bool,
+    /// In the last hold answers were late but came as fast as they were asked for, and none was on time since.
+    stalled: bool,
     /// A burst leaves until then.
     burst: Option<Instant>,
     hold: Option<Hold>,
@@ -198,6 +199,7 @@ impl Clock {
             self.answered_in_hold(answered);
         } else if self.released.is_none_or(|since| request.at >= since) {
             self.silent = false;
+            self.stalled &= answered.is_late();
             self.answered_in_doubt(answered);
             let excused = self.excused.is_some_and(|excused| now < excused);
             if self.doubt.is_none() && !request.in_burst && !excused {
@@ -227,17 +229,22 @@ impl Clock {
         }
     }
 
-    /// Whether as much has left behind the oldest request as leaves at `rate`, bit/s, until it is answered if nothing is in
-    /// its way: a little later is soon enough for more.
-    pub(super) fn is_ahead(&self, rate: f64) -> bool {
+    /// Whether packets are to wait for the answer to the oldest request: it is overdue, or as much has left behind that
+    /// request as leaves at `rate`, bit/s, until it is.
+    pub(super) fn is_ahead(&self, rate: f64, now: Instant) -> bool {
         let Some(oldest) = self.oldest() else {
             return false;
         };
         let behind = (self.left - oldest.before) as f64 * 8.0;
+        let late = self.trips.variation().mul_f64(OVERDUE);
+        let least = if oldest.in_burst {
+            BURST
+        } else {
+            LEAST_OVERDUE
+        };
         // Not by the shortest: packets would wait here for a queue that the path's reports do not show then.
-        let usual = self.trips.usual();
-        let least = if oldest.in_burst { BURST } else { LEAST_AHEAD };
-        behind > rate * (usual + least).max(usual.mul_f64(AHEAD)).as_secs_f64()
+        let until = self.trips.usual() + late.max(least);
+        behind > rate * until.as_secs_f64() || now > oldest.at + until
     }
 
     /// Whether every request was answered that should have been by now, as far as any are.
@@ -308,11 +315,17 @@ impl Clock {
         if let Some(rate) = hold.busy(answered, self.trips.least())
             && under_way <= rate * trip.as_secs_f64()
         {
-            self.judge_at_end(&hold, now);
+            // However short it was: at the old rate the queue would be full again before anything is late.
+            if hold.is_judged() || rate.is_finite() {
+                self.verdict = Some(Verdict::Lets(rate));
+            }
             // The answers to what is still under way are late, too, but not later than that.
             let rest = Duration::try_from_secs_f64(under_way / rate).unwrap_or_default();
             self.excused = Some(now + rest + self.trips.margin());
-            self.release(now, false);
+            // As fast as they were sent, but late, twice: that may be the way itself.
+            let stalled = rate.is_infinite();
+            let again = std::mem::replace(&mut self.stalled, stalled);
+            self.release(now, stalled && again);
         }
     }
 

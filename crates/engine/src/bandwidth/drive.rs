@@ -121,7 +121,7 @@ impl Engine {
             if ahead.is_some() {
                 break;
             }
-            let Some((ssrc, packet)) = self.gate.pop(rate.now, self.now) else {
+            let Some((ssrc, packet)) = self.gate.pop(rate, self.now) else {
                 break;
             };
             // A source that was taken away meanwhile has nothing to send.

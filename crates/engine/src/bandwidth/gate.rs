@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use lk_types::Ssrc;
 use str0m::rtp::RtpWrite;
 
-/// What may leave within this time leaves together.
-const TOGETHER: Duration = Duration::from_millis(4);
+/// What may leave within this time leaves together …
+const TOGETHER: f64 = 0.004;
+/// … or less, where a round trip is long: packets that come in pairs make a queue of their own. Seconds.
+const TOGETHER_FAR: f64 = 0.0015;
 /// Packets leave so much faster than they came of late: an ordinary picture takes half of the time until the next one …
 const FASTER: f64 = 1.7;
 /// … or most of it, where a round trip takes so long.
@@ -39,6 +41,8 @@ pub(crate) struct Rate {
     pub(crate) now: f64,
     /// The same without what pictures take at once.
     pub(crate) usual: f64,
+    /// What leaves within this time leaves together.
+    together: Duration,
 }
 
 /// Packets that wait, source by source.
@@ -54,6 +58,7 @@ pub(crate) struct Gate {
     counted: Option<Instant>,
     /// When everything that left before has had its time; none before anything left.
     free: Option<Instant>,
+    together: Duration,
     held: bool,
     /// Nothing leaves before then.
     waits: Option<Instant>,
@@ -84,8 +89,9 @@ impl Gate {
     /// least. `trip` is what a round trip takes: where that is long, pictures take more of the time until the next, so that
     /// no more of one has left before anything is heard of it.
     pub(crate) fn rate(&self, paced: f64, probe: Option<f64>, trip: Duration) -> Rate {
-        let far = trip.as_secs_f64() / FAR.as_secs_f64();
-        let faster = FASTER - (FASTER - FASTER_FAR) * far.min(1.0);
+        let far = (trip.as_secs_f64() / FAR.as_secs_f64()).min(1.0);
+        let faster = FASTER + (FASTER_FAR - FASTER) * far;
+        let together = TOGETHER + (TOGETHER_FAR - TOGETHER) * far;
         let least = probe
             .unwrap_or(0.0)
             .max(self.bytes as f64 * 8.0 / LONGEST)
@@ -94,12 +100,14 @@ impl Gate {
         Rate {
             now: (came * faster).max(self.spread).min(paced).max(least),
             usual: came.min(paced).max(least),
+            together: Duration::from_secs_f64(together),
         }
     }
 
-    /// A packet that may leave now, at `rate` bit/s.
-    pub(crate) fn pop(&mut self, rate: f64, now: Instant) -> Option<(Ssrc, RtpWrite)> {
-        if self.held || self.free.is_some_and(|free| free >= now + TOGETHER) {
+    /// A packet that may leave now.
+    pub(crate) fn pop(&mut self, rate: Rate, now: Instant) -> Option<(Ssrc, RtpWrite)> {
+        self.together = rate.together;
+        if self.held || self.free.is_some_and(|free| free >= now + self.together) {
             return None;
         }
         let (ssrc, mut queue) = self.sources.pop_front()?;
@@ -107,7 +115,7 @@ impl Gate {
         if !queue.is_empty() {
             self.sources.push_back((ssrc, queue));
         }
-        let takes = Duration::from_secs_f64(waiting.bytes as f64 * 8.0 / rate);
+        let takes = Duration::from_secs_f64(waiting.bytes as f64 * 8.0 / rate.now);
         self.free = Some(self.free.map_or(now, |free| free.max(now)) + takes);
         self.bytes -= waiting.bytes;
         if self.sources.is_empty() {
@@ -122,7 +130,7 @@ impl Gate {
             return None;
         }
         // From then on some may leave together, not one each time.
-        let free = self.free.filter(|free| *free >= now + TOGETHER);
+        let free = self.free.filter(|free| *free >= now + self.together);
         Some(free.max(self.waits).unwrap_or(now))
     }
 
@@ -188,7 +196,7 @@ mod tests {
         probe: Option<f64>,
         now: Instant,
     ) -> Option<(Ssrc, RtpWrite)> {
-        gate.pop(gate.rate(paced, probe, Duration::ZERO).now, now)
+        gate.pop(gate.rate(paced, probe, Duration::ZERO), now)
     }
 
     #[test]
@@ -204,6 +212,17 @@ mod tests {
         gate.spread = 0.0;
         let far = gate.rate(f64::MAX, None, Duration::from_millis(40));
         assert!((1.1..1.2).contains(&(far.now / far.usual)), "{far:?}");
+    }
+
+    #[test]
+    fn packets_leave_one_by_one_where_a_round_trip_is_long() {
+        for (trip, least) in [(0, 2), (40, 1)] {
+            let (mut gate, now) = (Gate::default(), lk_testkit::start());
+            fill(&mut gate, 20);
+            let rate = gate.rate(2_600_000.0, None, Duration::from_millis(trip));
+            let left = std::iter::from_fn(|| gate.pop(rate, now)).count();
+            assert_eq!(left, least, "{trip} ms");
+        }
     }
 
     #[test]
@@ -265,7 +284,7 @@ mod tests {
             )
             .is_some()
         );
-        assert!(gate.deadline(lk_testkit::start()) < Some(lk_testkit::start() + TOGETHER));
+        assert!(gate.deadline(lk_testkit::start()) < Some(lk_testkit::start() + gate.together));
     }
 
     #[test]

@@ -12,8 +12,11 @@ use super::standing::Standing;
 
 /// A queue longer than this means that too much is sent …
 const OVER: f64 = 0.050;
-/// … and one shorter than this that there is none. Seconds.
+/// … and one shorter than this that there is none, or than so many bits take at the present rate (some packets), which is
+/// at least so long. Seconds.
 const CLEAR: f64 = 0.025;
+const CLEAR_BITS: f64 = 25_000.0;
+const LEAST_CLEAR: f64 = 0.010;
 /// The queue is the shortest that any packet met within this time, and of so many packets at least, for some are late
 /// for other reasons.
 const LATELY: f64 = 0.1;
@@ -130,9 +133,14 @@ impl Path {
         self.rate
     }
 
+    /// A queue shorter than this is none, seconds.
+    fn clear(&self) -> f64 {
+        (CLEAR_BITS / self.rate).clamp(LEAST_CLEAR, CLEAR)
+    }
+
     /// No queue to be seen, and none that is still emptying.
     pub(super) fn is_clear(&self) -> bool {
-        !self.emptying && self.queue < CLEAR
+        !self.emptying && self.queue < self.clear()
     }
 
     /// It was too narrow at some time, and nothing has disproved that since.
@@ -169,9 +177,9 @@ impl Path {
         };
         // Of this report and lately: neither chance nor the past.
         let losing = |share| loss > share && report.lost as f64 > count * share;
-        if self.queue > OVER || self.queue > CLEAR && losing(LOSING) || losing(DROPPING) {
+        if self.queue > OVER || self.queue > self.clear() && losing(LOSING) || losing(DROPPING) {
             self.shrink(now);
-        } else if self.queue < CLEAR {
+        } else if self.queue < self.clear() {
             self.grow(now);
         } else {
             self.linger(now);
@@ -216,7 +224,7 @@ impl Path {
 
     /// Whether there is a queue that nothing changes.
     fn stand(&mut self, now: f64) {
-        if self.queue < CLEAR {
+        if self.queue < self.clear() {
             self.standing = None;
             return;
         }
@@ -274,7 +282,7 @@ impl Path {
         self.limit = Some((limit, now));
         self.fell = arriving < self.rate * FALL && narrow || self.fell && self.emptying;
         self.emptying = true;
-        let share = (1.0 - (self.queue - CLEAR) / EMPTIED).clamp(LEAST_SHARE, MOST_SHARE);
+        let share = (1.0 - (self.queue - self.clear()) / EMPTIED).clamp(LEAST_SHARE, MOST_SHARE);
         let base = if narrow { arriving.min(limit) } else { limit };
         self.rate = self.rate.min(base * share).max(LEAST);
     }
@@ -474,5 +482,29 @@ mod tests {
         }
         assert!(path.rate() < RATE / 4.0, "{}", path.rate());
         assert!(path.is_limited() && !path.is_clear());
+    }
+
+    #[test]
+    fn a_queue_of_few_packets_counts_where_they_are_soon_through() {
+        // 18 ms: a packet at half a megabit, seven at three.
+        for (rate, counts) in [(RATE / 2.0, false), (3.0 * RATE, true)] {
+            let mut path = Path::new(rate);
+            let mut send = |from: f64, until: f64, held: f64| {
+                let mut sent = from;
+                while sent < until {
+                    let gap = BYTES as f64 * 8.0 / rate;
+                    let arrived = (0..20)
+                        .map(|number| packet(sent + f64::from(number) * gap, held))
+                        .collect();
+                    sent += 20.0 * gap;
+                    path.take(&Report { arrived, lost: 0 }, sent);
+                }
+                path.rate()
+            };
+            let before = send(0.0, 2.0, 0.0);
+            let after = send(2.0, 4.0, 0.018);
+            assert_eq!(path.is_clear(), !counts, "{rate}");
+            assert_eq!(after < before, counts, "{before} {after}");
+        }
     }
 }

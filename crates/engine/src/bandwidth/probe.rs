@@ -16,7 +16,7 @@ const WORTH: f64 = 1.1;
 /// How far above the present rate a probe goes.
 const BEYOND: f64 = 2.0;
 /// … and where the path is known to be too narrow: its queue takes the rest.
-const BEYOND_LIMIT: f64 = 1.6;
+const BEYOND_LIMIT: f64 = 1.5;
 /// Slower than this a burst would last too long, bit/s.
 const LEAST_RATE: f64 = 300_000.0;
 /// How long nothing is probed after one that showed nothing, at first and at most, seconds.

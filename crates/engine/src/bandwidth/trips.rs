@@ -73,8 +73,14 @@ impl Trips {
 
     /// How much later than usual is not late.
     pub(super) fn margin(&self) -> Duration {
+        let margin = self.variation().mul_f64(TIMES);
+        margin.clamp(LEAST_MARGIN, MOST_MARGIN)
+    }
+
+    /// How far they are from the usual one.
+    pub(super) fn variation(&self) -> Duration {
         let variation = self.usual.map_or(0.0, |(_, variation)| variation);
-        Duration::from_secs_f64(variation * TIMES).clamp(LEAST_MARGIN, MOST_MARGIN)
+        Duration::from_secs_f64(variation)
     }
 }
 

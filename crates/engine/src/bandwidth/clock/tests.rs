@@ -140,9 +140,54 @@ fn nothing_is_asked_where_little_is_sent() {
 
 #[test]
 fn a_longer_way_is_got_used_to() {
+    // However requests fall among what is sent.
+    for bytes in [150, 200, 250, 300, 350] {
+        let mut path = Path::new();
+        path.run(1_000, bytes, |_| Some(0));
+        path.run(2_000, bytes, |_| Some(60));
+        path.verdicts.clear();
+        let held = path.run(2_000, bytes, |_| Some(60));
+        assert_eq!(
+            (held, path.verdicts.as_slice()),
+            (0, [].as_slice()),
+            "{bytes}"
+        );
+    }
+}
+
+#[test]
+fn a_hold_that_was_soon_over_says_what_the_path_lets_through_all_the_same() {
     let mut path = Path::new();
-    path.run(2_000, 250, |_| Some(60));
-    path.verdicts.clear();
-    let held = path.run(2_000, 250, |_| Some(60));
-    assert_eq!((held, path.verdicts.as_slice()), (0, [].as_slice()));
+    path.rate = 150.0;
+    let mut held = 0;
+    while held == 0 || path.clock.holds() {
+        held += path.run(1, 250, |_| Some(0));
+    }
+    assert!(held < 60, "{held}");
+    let Some(Verdict::Lets(rate)) = path.verdicts.last() else {
+        panic!("{:?}", path.verdicts);
+    };
+    assert!((1_100_000.0..1_300_000.0).contains(rate), "{rate}");
+}
+
+#[test]
+fn packets_wait_for_an_answer_that_is_overdue_or_once_enough_are_ahead_of_it() {
+    let mut path = Path::new();
+    let rate = 4_000_000.0;
+    let oldest = path.clock.oldest().copied().expect("asked");
+    let due = oldest.at + path.clock.trips.usual();
+    let ahead = |path: &Path, rate| path.clock.is_ahead(rate, path.now());
+    assert!(path.now() < due && !ahead(&path, rate));
+    assert!(
+        ahead(&path, rate / 8.0),
+        "as much as leaves in twice the time"
+    );
+    while !ahead(&path, rate) {
+        path.passed += 1;
+    }
+    let late = path.now().saturating_duration_since(due);
+    assert!(
+        late > LEAST_OVERDUE && late < path.clock.trips.margin(),
+        "{late:?}"
+    );
 }
