@@ -20,8 +20,7 @@ WIDE, NARROW = 3_000_000, 500_000
 # A queue longer than this hurts a conversation; and so long after a fall everything has followed.
 QUEUE_MS = 200
 SETTLING = 3.0
-# Steps of 100 ms with such a queue after a fall: none to two on a quiet machine, eight to eleven by the server's
-# reports alone.
+# Steps of 100 ms with such a queue after a fall: none on a quiet machine, eight to eleven by the server's reports alone.
 LONG_STEPS = 6
 WIDTHS = [320, 640, 1280]
 
@@ -89,6 +88,10 @@ class Course:
     def rate(self, start: float, end: float) -> float:
         """kbit/s."""
         return sum(one["bytes"] for one in self.over(start, end)) * 8 / 1000 / (end - start)
+
+    def time_over(self, limit: float, start: float, end: float) -> float:
+        """For how many seconds the queue was longer than that, in steps of a tenth."""
+        return sum(one["wait_ms"] > limit for one in self.over(start, end)) / 10
 
     def last_over(self, limit: float, start: float, end: float) -> float:
         """How long after `start` the queue was longer than that the last time."""
@@ -163,7 +166,7 @@ def test_an_uplink_that_falls_and_rises_is_followed(
     at_first = [one for one in course.over(fell, settled) if one["wait_ms"] > QUEUE_MS]
     name = f"{library} {'simulcast' if simulcast else 'single'}"
     tell(
-        f"uplink 3 → 0.5 → 3 Mbit/s, {name}: queue over {QUEUE_MS} ms for {course.last_over(QUEUE_MS, fell, rose):.1f} s"
+        f"uplink 3 → 0.5 → 3 Mbit/s, {name}: queue over {QUEUE_MS} ms for {course.time_over(QUEUE_MS, fell, rose):.1f} s"
         f" (longest {course.queue(fell, settled):.0f} ms, then {course.queue(settled, rose):.0f} ms,"
         f" {share:.0f} kbit/s sent);"
         f" sound spoiled {at_fall[0] / 10:.1f} s at the fall, {later[0] / 10:.1f} s of {later[1] / 10:.0f} s later"
@@ -218,7 +221,7 @@ def test_a_viewer_whose_downlink_falls_gets_a_smaller_layer_and_a_larger_one_aga
     first = (small[0] - fell) if small else float("inf")
     tell(
         f"downlink 6 → 0.5 → 6 Mbit/s, {library}: smaller pictures after {first:.1f} s, queue over {QUEUE_MS} ms for"
-        f" {followed:.1f} s; then {sizes} wide at {course.rate(rose - 6, rose):.0f} kbit/s, longest gap"
+        f" {course.time_over(QUEUE_MS, fell, rose):.1f} s, the last time after {followed:.1f} s; then {sizes} wide at {course.rate(rose - 6, rose):.0f} kbit/s, longest gap"
         f" {1000 * max(gaps, default=0):.0f} ms, sound spoiled {bad[0] / 10:.1f} of {bad[1] / 10:.1f} s;"
         f" after the rise {({w: round(t, 1) for w, t in sorted(grown.items())})} s"
     )
