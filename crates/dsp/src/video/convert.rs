@@ -2,7 +2,7 @@
 
 use super::format::{Kind, Packed, Picture, PictureMut, Planar};
 use super::planes::{Change, Deinterleave, Interleave, Narrow, Resample, Widen};
-use super::rows::{Alpha, FromPacked, FromWords, Reorder, ToPacked};
+use super::rows::{Alpha, FromPacked, FromWords, Reorder, ToPacked, from_triples};
 use super::{VideoError, sys};
 
 /// Writes the picture `source` into `target`, with `flip_y` upside down.
@@ -202,7 +202,9 @@ fn luma_and_chroma(
     y: [&mut [u8]; 2],
     [u, v]: [&mut [u8]; 2],
 ) {
-    if order.bytes == 4 && planar.half_x {
+    if order.bytes == 3 && planar.half_x {
+        from_triples(from, order, y, u, v);
+    } else if order.bytes == 4 && planar.half_x {
         FromWords {
             from,
             order,

@@ -43,6 +43,10 @@ pub(super) struct ToPacked<'a> {
 impl ToPacked<'_> {
     /// Converts the row with the best that the processor has.
     pub(super) fn convert(mut self) {
+        if self.half_x && self.order.bytes == 3 {
+            self.by_words();
+            return;
+        }
         #[cfg(target_arch = "x86_64")]
         if self.half_x && self.order.bytes == 4 {
             let done = super::avx2::to_words(&mut self);
@@ -52,6 +56,35 @@ impl ToPacked<'_> {
             }
         }
         super::sys::run(self);
+    }
+
+    /// Pixels of three bytes by way of four, for which there are vectors by hand: a library that is built for size has
+    /// no others.
+    fn by_words(self) {
+        let order = Packed {
+            bytes: 4,
+            ..self.order
+        };
+        let mut words = [0; BLOCK * 4];
+        for (block, into) in self.into.chunks_mut(BLOCK * 3).enumerate() {
+            let (start, length) = (block * BLOCK, into.len() / 3);
+            let half = length.div_ceil(2);
+            let words = &mut words[..length * 4];
+            ToPacked {
+                y: &self.y[start..][..length],
+                u: &self.u[start / 2..][..half],
+                v: &self.v[start / 2..][..half],
+                alpha: None,
+                half_x: true,
+                into: words,
+                order,
+            }
+            .convert();
+            let words = words.as_chunks::<4>().0.iter();
+            for ([a, b, c, _], into) in words.zip(into.as_chunks_mut::<3>().0) {
+                *into = [*a, *b, *c];
+            }
+        }
     }
 
     /// What follows that many pixels, an even number.
@@ -155,6 +188,38 @@ impl Kernel for FromPacked<'_> {
                 chroma(&parts[0], u, v);
             }
         }
+    }
+}
+
+/// Pixels of three bytes and chroma for each two, by way of four bytes: see [`ToPacked::by_words`].
+pub(super) fn from_triples(
+    [upper, lower]: [&[u8]; 2],
+    order: Packed,
+    [first, second]: [&mut [u8]; 2],
+    u: &mut [u8],
+    v: &mut [u8],
+) {
+    let order = Packed { bytes: 4, ..order };
+    let mut words = [[0; BLOCK * 4]; 2];
+    let rows = upper.chunks(BLOCK * 3).zip(lower.chunks(BLOCK * 3));
+    let chroma = u.chunks_mut(BLOCK / 2).zip(v.chunks_mut(BLOCK / 2));
+    let mut second = second.chunks_mut(BLOCK);
+    for (((upper, lower), first), (u, v)) in rows.zip(first.chunks_mut(BLOCK)).zip(chroma) {
+        for (row, words) in [upper, lower].into_iter().zip(&mut words) {
+            let words = words.as_chunks_mut::<4>().0.iter_mut();
+            for ([a, b, c], word) in row.as_chunks::<3>().0.iter().zip(words) {
+                *word = [*a, *b, *c, 0];
+            }
+        }
+        let length = upper.len() / 3 * 4;
+        FromWords {
+            from: [&words[0][..length], &words[1][..length]],
+            order,
+            y: [first, second.next().unwrap_or_default()],
+            u,
+            v,
+        }
+        .convert();
     }
 }
 
