@@ -221,7 +221,8 @@ def test_a_viewer_whose_downlink_falls_gets_a_smaller_layer_and_a_larger_one_aga
     first = (small[0] - fell) if small else float("inf")
     tell(
         f"downlink 6 → 0.5 → 6 Mbit/s, {library}: smaller pictures after {first:.1f} s, queue over {QUEUE_MS} ms for"
-        f" {course.time_over(QUEUE_MS, fell, rose):.1f} s, the last time after {followed:.1f} s; then {sizes} wide at {course.rate(rose - 6, rose):.0f} kbit/s, longest gap"
+        f" {course.time_over(QUEUE_MS, fell, rose):.1f} s, the last time after {followed:.1f} s; then {sizes} wide at"
+        f" {course.rate(rose - 6, rose):.0f} kbit/s, longest gap"
         f" {1000 * max(gaps, default=0):.0f} ms, sound spoiled {bad[0] / 10:.1f} of {bad[1] / 10:.1f} s;"
         f" after the rise {({w: round(t, 1) for w, t in sorted(grown.items())})} s"
     )

@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::rows::{CHROMA_U, CHROMA_V, FromWords, LUMA, ToPacked, in_memory};
+use super::rows::{CHROMA_U, CHROMA_V, FromPairs, LUMA, ToPacked, in_memory};
 
 /// Pixels of one step.
 const STEP: usize = 32;
@@ -22,7 +22,7 @@ pub(super) fn to_words(row: &mut ToPacked<'_>) -> usize {
 }
 
 /// Writes luma and chroma of the first pixels of one or two rows; says of how many.
-pub(super) fn from_words(rows: &mut FromWords<'_>) -> usize {
+pub(super) fn from_words(rows: &mut FromPairs<'_>) -> usize {
     if !std::arch::is_x86_feature_detected!("avx2") {
         return 0;
     }
@@ -128,7 +128,7 @@ fn to_words_avx2(row: &mut ToPacked<'_>) -> usize {
 }
 
 #[target_feature(enable = "avx2")]
-fn from_words_avx2(rows: &mut FromWords<'_>) -> usize {
+fn from_words_avx2(rows: &mut FromPairs<'_>) -> usize {
     let [first, second] = rows.from.map(|row| row.as_chunks::<128>().0);
     let weights = in_memory(rows.order, LUMA);
     for (from, y) in rows.from.iter().zip(&mut rows.y) {
@@ -262,7 +262,7 @@ mod tests {
             let convert = |fast: bool| {
                 let (mut first, mut second) = (vec![7; 96], vec![7; 96]);
                 let (mut u, mut v) = (vec![7; 48], vec![7; 48]);
-                let mut rows = FromWords {
+                let mut rows = FromPairs {
                     from: [&upper, &lower],
                     order,
                     y: [&mut first, &mut second],

@@ -2,7 +2,7 @@
 
 use super::format::{Kind, Packed, Picture, PictureMut, Planar};
 use super::planes::{Change, Deinterleave, Interleave, Narrow, Resample, Widen};
-use super::rows::{Alpha, FromPacked, FromWords, Reorder, ToPacked, from_triples};
+use super::rows::{Alpha, FromPacked, FromPairs, Reorder, ToPacked};
 use super::{VideoError, sys};
 
 /// Writes the picture `source` into `target`, with `flip_y` upside down.
@@ -202,10 +202,8 @@ fn luma_and_chroma(
     y: [&mut [u8]; 2],
     [u, v]: [&mut [u8]; 2],
 ) {
-    if order.bytes == 3 && planar.half_x {
-        from_triples(from, order, y, u, v);
-    } else if order.bytes == 4 && planar.half_x {
-        FromWords {
+    if planar.half_x {
+        FromPairs {
             from,
             order,
             y,
@@ -214,10 +212,11 @@ fn luma_and_chroma(
         }
         .convert();
     } else {
+        // Rows share their chroma only where pixels of a row do.
+        let ([from, _], [y, _]) = (from, y);
         sys::run(FromPacked {
             from,
             order,
-            half_x: planar.half_x,
             y,
             u,
             v,

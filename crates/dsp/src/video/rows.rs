@@ -4,7 +4,6 @@
 //! that the compiler makes vector code of every step.
 
 use super::format::Packed;
-use super::planes::halve;
 use super::sys::Kernel;
 
 /// What red, green and blue add to luma, in 256ths: 219/255 of 0.299, 0.587 and 0.114.
@@ -131,14 +130,11 @@ impl Kernel for ToPacked<'_> {
     }
 }
 
-/// Packed pixels of one row, or two, to luma of each and chroma of both.
+/// Packed pixels of one row to luma and chroma of each.
 pub(super) struct FromPacked<'a> {
-    /// Two different rows only where chroma is halved vertically.
-    pub(super) from: [&'a [u8]; 2],
+    pub(super) from: &'a [u8],
     pub(super) order: Packed,
-    pub(super) half_x: bool,
-    /// As many rows as there are pixels for; the second may be empty.
-    pub(super) y: [&'a mut [u8]; 2],
+    pub(super) y: &'a mut [u8],
     pub(super) u: &'a mut [u8],
     pub(super) v: &'a mut [u8],
 }
@@ -148,93 +144,39 @@ impl Kernel for FromPacked<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let mut parts = [[EMPTY; 3]; 2];
-        let mut mean = [EMPTY; 3];
+        let mut parts = [EMPTY; 3];
         let bytes = self.order.bytes;
-        let [first, second] = self.from;
-        let two = !self.y[1].is_empty();
-        let [y_first, y_second] = self.y;
-        for (block, upper) in first.chunks(BLOCK * bytes).enumerate() {
-            let (start, length) = (block * BLOCK, upper.len() / bytes);
-            split(self.order, upper, &mut parts[0]);
-            luma(&parts[0], &mut y_first[start..][..length]);
-            if two {
-                let lower = &second[start * bytes..][..length * bytes];
-                split(self.order, lower, &mut parts[1]);
-                luma(&parts[1], &mut y_second[start..][..length]);
-            }
-            let (at, chroma_length) = if self.half_x {
-                (start / 2, length.div_ceil(2))
-            } else {
-                (start, length)
-            };
-            let (u, v) = (
-                &mut self.u[at..][..chroma_length],
-                &mut self.v[at..][..chroma_length],
+        for (block, from) in self.from.chunks(BLOCK * bytes).enumerate() {
+            let (start, length) = (block * BLOCK, from.len() / bytes);
+            split(self.order, from, &mut parts);
+            luma(&parts, &mut self.y[start..][..length]);
+            chroma(
+                &parts,
+                &mut self.u[start..][..length],
+                &mut self.v[start..][..length],
             );
-            if self.half_x {
-                if length % 2 == 1 {
-                    for part in parts.iter_mut().flatten() {
-                        part[length] = part[length - 1];
-                    }
-                }
-                let lower = usize::from(two);
-                for (component, mean) in mean.iter_mut().enumerate() {
-                    let rows = [&parts[0][component][..], &parts[lower][component][..]];
-                    halve(rows, &mut mean[..chroma_length]);
-                }
-                chroma(&mean, u, v);
-            } else {
-                chroma(&parts[0], u, v);
-            }
         }
     }
 }
 
-/// Pixels of three bytes and chroma for each two, by way of four bytes: see [`ToPacked::by_words`].
-pub(super) fn from_triples(
-    [upper, lower]: [&[u8]; 2],
-    order: Packed,
-    [first, second]: [&mut [u8]; 2],
-    u: &mut [u8],
-    v: &mut [u8],
-) {
-    let order = Packed { bytes: 4, ..order };
-    let mut words = [[0; BLOCK * 4]; 2];
-    let rows = upper.chunks(BLOCK * 3).zip(lower.chunks(BLOCK * 3));
-    let chroma = u.chunks_mut(BLOCK / 2).zip(v.chunks_mut(BLOCK / 2));
-    let mut second = second.chunks_mut(BLOCK);
-    for (((upper, lower), first), (u, v)) in rows.zip(first.chunks_mut(BLOCK)).zip(chroma) {
-        for (row, words) in [upper, lower].into_iter().zip(&mut words) {
-            let words = words.as_chunks_mut::<4>().0.iter_mut();
-            for ([a, b, c], word) in row.as_chunks::<3>().0.iter().zip(words) {
-                *word = [*a, *b, *c, 0];
-            }
-        }
-        let length = upper.len() / 3 * 4;
-        FromWords {
-            from: [&words[0][..length], &words[1][..length]],
-            order,
-            y: [first, second.next().unwrap_or_default()],
-            u,
-            v,
-        }
-        .convert();
-    }
-}
-
-/// As [`FromPacked`] for pixels of four bytes and chroma for each two, which is what most pictures are.
-pub(super) struct FromWords<'a> {
+/// Packed pixels of one row, or two, to luma of each and chroma for each two, which is what most pictures are.
+pub(super) struct FromPairs<'a> {
+    /// Two different rows only where chroma is halved vertically.
     pub(super) from: [&'a [u8]; 2],
     pub(super) order: Packed,
+    /// As many rows as there are pixels for; the second may be empty.
     pub(super) y: [&'a mut [u8]; 2],
     pub(super) u: &'a mut [u8],
     pub(super) v: &'a mut [u8],
 }
 
-impl FromWords<'_> {
+impl FromPairs<'_> {
     /// Converts the rows with the best that the processor has.
     pub(super) fn convert(self) {
+        if self.order.bytes == 3 {
+            self.by_words();
+            return;
+        }
         #[cfg(target_arch = "x86_64")]
         {
             let mut rows = self;
@@ -246,6 +188,37 @@ impl FromWords<'_> {
         }
         #[cfg(not(target_arch = "x86_64"))]
         super::sys::run(self);
+    }
+
+    /// As [`ToPacked::by_words`].
+    fn by_words(self) {
+        let order = Packed {
+            bytes: 4,
+            ..self.order
+        };
+        let [upper, lower] = self.from;
+        let [first, second] = self.y;
+        let mut words = [[0; BLOCK * 4]; 2];
+        let rows = upper.chunks(BLOCK * 3).zip(lower.chunks(BLOCK * 3));
+        let (u, v) = (self.u.chunks_mut(BLOCK / 2), self.v.chunks_mut(BLOCK / 2));
+        let mut second = second.chunks_mut(BLOCK);
+        for (((upper, lower), first), (u, v)) in rows.zip(first.chunks_mut(BLOCK)).zip(u.zip(v)) {
+            for (row, words) in [upper, lower].into_iter().zip(&mut words) {
+                let words = words.as_chunks_mut::<4>().0.iter_mut();
+                for ([a, b, c], word) in row.as_chunks::<3>().0.iter().zip(words) {
+                    *word = [*a, *b, *c, 0];
+                }
+            }
+            let length = upper.len() / 3 * 4;
+            FromPairs {
+                from: [&words[0][..length], &words[1][..length]],
+                order,
+                y: [first, second.next().unwrap_or_default()],
+                u,
+                v,
+            }
+            .convert();
+        }
     }
 
     /// What follows that many pixels, an even number.
@@ -264,7 +237,7 @@ impl FromWords<'_> {
     }
 }
 
-impl Kernel for FromWords<'_> {
+impl Kernel for FromPairs<'_> {
     type Output = ();
 
     #[inline(always)]

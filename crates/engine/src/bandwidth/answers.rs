@@ -11,7 +11,7 @@ impl Bandwidth {
         self.clock.holds()
     }
 
-    /// Until when packets wait for an answer, where enough of them have left ahead of it for this rate, bit/s.
+    /// Until when packets wait for an answer, where it is overdue or enough has left ahead of it for this rate, bit/s.
     pub(crate) fn ahead_until(&self, rate: f64, now: Instant) -> Option<Instant> {
         let late = self.clock.late_at().filter(|late| *late > now)?;
         self.clock.is_ahead(rate, now).then_some(late)

@@ -103,7 +103,8 @@ pub(super) struct Clock {
     doubt: Option<Doubt>,
     /// The last hold ended because nothing was answered: nothing is late before something is.
     silent: bool,
-    /// In the last hold answers were late but came as fast as they were asked for, and none was on time since.
+    /// In the last hold answers were late but came as fast as they were asked for, and of what was asked after it, outside
+    /// of holds, nothing was answered on time.
     stalled: bool,
     /// A burst leaves until then.
     burst: Option<Instant>,

@@ -34,6 +34,14 @@ impl Path {
         path
     }
 
+    /// What the path lets through, by the last verdict.
+    fn told(&self) -> f64 {
+        match self.verdicts.last() {
+            Some(Verdict::Lets(rate)) => *rate,
+            other => panic!("{other:?} of {:?}", self.verdicts),
+        }
+    }
+
     fn now(&self) -> Instant {
         start() + Duration::from_millis(self.passed)
     }
@@ -83,10 +91,8 @@ fn a_path_that_became_narrow_is_held_until_its_queue_is_gone_and_measured() {
     assert!(queue < 180.0, "{queue}");
     let held = path.run(300, 50, |_| Some(0));
     assert!((50..=200).contains(&held), "{held}");
-    let Some(Verdict::Lets(rate)) = path.verdicts.last() else {
-        panic!("{:?}", path.verdicts);
-    };
-    assert!((450_000.0..550_000.0).contains(rate), "{rate}");
+    let rate = path.told();
+    assert!((450_000.0..550_000.0).contains(&rate), "{rate}");
 }
 
 #[test]
@@ -112,10 +118,8 @@ fn a_path_that_stood_still_for_a_moment_is_no_narrower() {
     let held = path.run(400, 250, |passed| Some(stop.saturating_sub(passed)));
     assert!(held > 20, "{held}");
     // What was told meanwhile is taken back.
-    let Some(Verdict::Lets(rate)) = path.verdicts.last() else {
-        panic!("{:?}", path.verdicts);
-    };
-    assert!(*rate > 10_000_000.0, "{rate}");
+    let rate = path.told();
+    assert!(rate > 10_000_000.0, "{rate}");
 }
 
 #[test]
@@ -164,10 +168,8 @@ fn a_hold_that_was_soon_over_says_what_the_path_lets_through_all_the_same() {
         held += path.run(1, 250, |_| Some(0));
     }
     assert!(held < 60, "{held}");
-    let Some(Verdict::Lets(rate)) = path.verdicts.last() else {
-        panic!("{:?}", path.verdicts);
-    };
-    assert!((1_100_000.0..1_300_000.0).contains(rate), "{rate}");
+    let rate = path.told();
+    assert!((1_100_000.0..1_300_000.0).contains(&rate), "{rate}");
 }
 
 #[test]
